@@ -1,0 +1,221 @@
+"""What every network family gives: a drift, a step, a trajectory."""
+
+__all__ = ["AbstractNetwork", "Trajectory"]
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from neurornn.connectivity import SynapticWeights
+
+
+class Trajectory(NamedTuple):
+    """What a network did; step ``k`` holds the values after input ``k`` has acted.
+
+    Attributes:
+        state: Dynamical variable (potential in current form, rate in rate form), ``(batch, time, unit)``.
+        rate: Firing rates, ``(batch, time, unit)``.
+        output: Read-out, ``(batch, time, output)``.
+        final: State to resume with, ``(batch, unit)``.
+    """
+
+    state: Tensor
+    rate: Tensor
+    output: Tensor
+    final: Tensor
+
+
+class AbstractNetwork(nn.Module, ABC):
+    """A recurrent network with three levels of time.
+
+    ``drift`` is the deterministic velocity, in 1/ms, and all that analysis uses; ``step`` advances by ``dt``;
+    ``forward`` runs a batch of trials. Inside ``step`` and ``forward`` noise is explicit and nowhere else.
+
+    Attributes:
+        n_inputs: Number of input channels.
+        n_units: Number of units.
+        n_outputs: Number of outputs.
+        dt: Time step in ms.
+        sigma_rec: Strength of the recurrent noise; 0 is a deterministic network.
+    """
+
+    n_inputs: int
+    n_units: int
+    n_outputs: int
+    dt: float
+    sigma_rec: float
+
+    @abstractmethod
+    def drift(self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]) -> Tensor:
+        """Deterministic velocity of the state, in 1/ms.
+
+        Args:
+            state: States.
+            input: Inputs held, broadcast against the states.
+
+        Returns:
+            Velocities, shape of the state.
+        """
+
+    @abstractmethod
+    def step(
+        self,
+        state: Float[Tensor, "batch unit"],
+        input: Float[Tensor, "batch input"],
+        noise: Tensor | None = None,
+    ) -> Tensor:
+        """One time step.
+
+        Args:
+            state: States before.
+            input: Inputs during the step.
+            noise: Standard normal numbers, shape of the state; None for the deterministic step.
+
+        Returns:
+            States after.
+        """
+
+    @abstractmethod
+    def forward(
+        self,
+        inputs: Float[Tensor, "batch time input"],
+        state: Float[Tensor, "batch unit"] | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        noise: Float[Tensor, "batch time unit"] | None = None,
+    ) -> Trajectory:
+        """Run a batch of trials.
+
+        Args:
+            inputs: Input channels.
+            state: State to start from; the network's initial state if None.
+            generator: Source of the recurrent noise; required if ``sigma_rec`` is not 0 and no noise is given.
+            noise: Standard normal numbers to use instead of drawing them.
+
+        Returns:
+            The trajectory.
+        """
+
+    @property
+    @abstractmethod
+    def cell_types(self) -> NDArray[np.str_]:
+        """``"E"`` or ``"I"`` for each unit; empty strings without Dale's law."""
+
+    def initial_state(self, batch_size: int) -> Float[Tensor, "batch unit"]:
+        """State before the first step, one row for each trial.
+
+        Args:
+            batch_size: Number of trials.
+
+        Returns:
+            Zeros, unless the family has something better.
+        """
+        like = next(self.parameters())
+        return torch.zeros(batch_size, self.n_units, dtype=like.dtype, device=like.device)
+
+    def draw_noise(self, n_trials: int, n_steps: int, generator: torch.Generator | None) -> Tensor | None:
+        """Standard normal numbers for a batch of trials.
+
+        Args:
+            n_trials: Number of trials.
+            n_steps: Number of steps.
+            generator: Their source.
+
+        Returns:
+            Numbers ``(batch, time, unit)``, or None for a network without noise.
+
+        Raises:
+            ValueError: If the network is noisy and there is no generator.
+        """
+        if self.sigma_rec == 0:
+            return None
+        like = next(self.parameters())
+        if generator is None:
+            raise ValueError(
+                f"The network has recurrent noise (sigma_rec={self.sigma_rec:g}) and noise needs an explicit source. "
+                "Pass generator=torch.Generator().manual_seed(...), or run network.noiseless()."
+            )
+        noise = torch.empty(n_trials, n_steps, self.n_units, dtype=like.dtype, device=generator.device)
+        return noise.normal_(generator=generator).to(like.device)
+
+    def noiseless(self) -> Self:
+        """A copy without recurrent noise, for analysis; its weights are copies too.
+
+        Returns:
+            A deterministic network.
+        """
+        twin = copy.deepcopy(self)
+        twin.sigma_rec = 0.0
+        return twin
+
+    def check_inputs(self, inputs: Tensor) -> None:
+        """Refuse inputs the network cannot take.
+
+        Args:
+            inputs: Input channels, ``(batch, time, input)``.
+
+        Raises:
+            ValueError: If the shape is wrong or a value is not finite.
+        """
+        if inputs.ndim != 3:
+            raise ValueError(f"inputs must be (batch, time, input): got shape {tuple(inputs.shape)}.")
+        if inputs.shape[2] != self.n_inputs:
+            raise ValueError(
+                f"inputs has {inputs.shape[2]} channels but the network was built with n_inputs={self.n_inputs}. "
+                "Build it with n_inputs=task.n_inputs, or choose the task it was built for."
+            )
+        if inputs.shape[1] == 0:
+            raise ValueError("inputs has no time steps: give at least one.")
+        if not bool(torch.isfinite(inputs).all()):
+            trial, step, channel = (int(i) for i in (~torch.isfinite(inputs)).nonzero()[0])
+            raise ValueError(
+                f"inputs must be finite: got {inputs[trial, step, channel].item()} in trial {trial}, step {step}, "
+                f"channel {channel}. Mask missing data in the loss and put numbers in the inputs."
+            )
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:  # noqa: ANN401
+        """Load weights; a state that does not fit is refused before anything is changed.
+
+        Args:
+            state_dict: Saved state.
+            strict: Whether the names must match exactly.
+            assign: As in torch.
+
+        Returns:
+            Missing and unexpected names, as in torch.
+
+        Raises:
+            ValueError: If a name, a shape or a declared structure does not match.
+        """
+        own = self.state_dict()
+        if strict and set(own) != set(state_dict):
+            derived = {name for name in own if name.endswith((".weight", ".raw"))}
+            missing = {m for m in set(own) - set(state_dict) if not (m in derived and _twin(m) in state_dict)}
+            unknown = set(state_dict) - set(own)
+            if missing or unknown:
+                raise ValueError(
+                    f"The saved state belongs to another network: missing {sorted(missing)}, unknown {sorted(unknown)}."
+                )
+        for name, value in state_dict.items():
+            if name in own and tuple(own[name].shape) != tuple(value.shape):
+                raise ValueError(
+                    f"The saved '{name}' has shape {tuple(value.shape)} but the network needs {tuple(own[name].shape)}."
+                )
+        for prefix, module in self.named_modules():
+            if isinstance(module, SynapticWeights):
+                module.check_state(state_dict, prefix + ".")
+        return super().load_state_dict(state_dict, strict=strict, assign=assign)
+
+
+def _twin(name: str) -> str:
+    stem, _, last = name.rpartition(".")
+    return f"{stem}.{'raw' if last == 'weight' else 'weight'}"

@@ -1,0 +1,384 @@
+"""The leaky continuous-time network, in current and in rate form."""
+
+__all__ = ["CTRNN"]
+
+import copy
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from typing_extensions import override
+
+from neurornn import kernels
+from neurornn.activations import Activation
+from neurornn.activations import activation as find_activation
+from neurornn.connectivity import (
+    AbstractConnectivity,
+    AbstractInitialiser,
+    AllToAll,
+    BalancedGamma,
+    Dale,
+    Gaussian,
+    SynapticWeights,
+)
+from neurornn.networks._base import AbstractNetwork, Trajectory
+from neurornn.networks._tau import LearnedTau, TimeConstant
+from neurornn.random import counter_normal, derive_seed
+
+
+class CTRNN(AbstractNetwork):
+    r"""A leaky recurrent network with noise, Dale's law and a linear read-out.
+
+    .. math::
+        \text{current:}\quad \tau \dot x &= -x + W_{rec}\,\phi(x) + W_{in} u + b + \text{noise}, \quad r = \phi(x) \\
+        \text{rate:}\quad \tau \dot r &= -r + \phi(W_{rec}\, r + W_{in} u + b + \text{noise}) \\
+        y &= W_{out}\, r + b_{out}
+
+    stepped by Euler-Maruyama with :math:`\alpha = dt/\tau`. Noise that enters with the ``"input"`` is
+    :math:`\sqrt{2/\alpha}\,\sigma_{rec}\,\xi_t` beside :math:`W_{in} u`; noise on the ``"state"`` adds
+    :math:`\sqrt{2\alpha}\,\sigma_{rec}\,\xi_t` to the state itself. In current form the two are the same equation;
+    in rate form the first passes through :math:`\phi` and the second does not (Murray 2019). A lone linear unit
+    has stationary variance :math:`\sigma_{rec}^2 / (1 - \alpha/2)`, which tends to :math:`\sigma_{rec}^2` as
+    ``dt`` shrinks.
+
+    Args:
+        n_inputs: Number of input channels.
+        n_units: Number of recurrent units.
+        n_outputs: Number of outputs.
+        tau: Time constant in ms: one number, one for each unit, or :class:`LearnedTau`.
+        dt: Time step in ms, at most ``tau``.
+        activation: Name or :class:`~neurornn.Activation`.
+        form: ``"current"`` or ``"rate"``.
+        sigma_rec: Recurrent noise, in units of the state.
+        noise: Where the noise enters: with the ``"input"`` or on the ``"state"``.
+        dale: Dale's law, or None for free signs.
+        connectivity: Which recurrent synapses exist; by default all, without autapses under Dale's law.
+        init: Initial recurrent weights; by default :class:`~neurornn.connectivity.BalancedGamma` under Dale's
+            law and :class:`~neurornn.connectivity.Gaussian` otherwise.
+        bias: Whether units and outputs have a trained bias.
+        train_initial_state: Whether the state before the first step is trained; it is 0 otherwise.
+        seed: Seed of the wiring and of all initial weights.
+        dtype: Floating-point type.
+        device: Device.
+
+    Raises:
+        ValueError: If a size, ``dt``, a name or the combination of options makes no sense.
+
+    References:
+        Context-dependent computation by recurrent dynamics in prefrontal cortex (Mante et al., 2013)
+        https://doi.org/10.1038/nature12742
+
+        Training excitatory-inhibitory recurrent neural networks for cognitive tasks (Song, Yang & Wang, 2016)
+        https://doi.org/10.1371/journal.pcbi.1004792
+
+    Examples:
+        >>> network = CTRNN(3, 10, 2, tau=100.0, dt=20.0, dale=Dale(), sigma_rec=0.1)
+        >>> trajectory = network(torch.zeros(4, 50, 3), generator=torch.Generator().manual_seed(0))
+        >>> tuple(trajectory.output.shape), "".join(network.cell_types)
+        ((4, 50, 2), 'EEEEEEEEII')
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        n_units: int,
+        n_outputs: int,
+        *,
+        tau: float | Sequence[float] | NDArray[np.float64] | Tensor | LearnedTau = 100.0,
+        dt: float = 20.0,
+        activation: str | Activation = "softplus",
+        form: Literal["current", "rate"] = "current",
+        sigma_rec: float = 0.0,
+        noise: Literal["input", "state"] = "input",
+        dale: Dale | None = None,
+        connectivity: AbstractConnectivity | None = None,
+        init: AbstractInitialiser | None = None,
+        bias: bool = True,
+        train_initial_state: bool = False,
+        seed: int = 0,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+    ) -> None:
+        super().__init__()
+        for name, size in (("n_inputs", n_inputs), ("n_units", n_units), ("n_outputs", n_outputs)):
+            if size < (0 if name == "n_inputs" else 1):
+                raise ValueError(f"{name} must be positive: got {size}.")
+        if form not in ("current", "rate"):
+            raise ValueError(f"form must be 'current' or 'rate': got '{form}'.")
+        if noise not in ("input", "state"):
+            raise ValueError(f"noise enters with the 'input' or on the 'state': got '{noise}'.")
+        if not (math.isfinite(sigma_rec) and sigma_rec >= 0):
+            raise ValueError(f"sigma_rec must be finite and at least 0: got {sigma_rec}.")
+        dtype = torch.get_default_dtype() if dtype is None else dtype
+        place: dict[str, Any] = {"dtype": dtype, "device": device}
+        self.n_inputs, self.n_units, self.n_outputs = n_inputs, n_units, n_outputs
+        self.dt, self.form, self.sigma_rec, self.noise = float(dt), form, float(sigma_rec), noise
+        self.activation = find_activation(activation)
+        self.dale = dale
+        self.connectivity = AllToAll(autapses=dale is None) if connectivity is None else connectivity
+        self.init = (Gaussian() if dale is None else BalancedGamma()) if init is None else init
+        self.seed = int(seed)
+        self.time_constant = TimeConstant(tau, n_units, self.dt, dtype, device)
+
+        self.areas = self.connectivity.areas(n_units)
+        self._cell_types = np.full(n_units, "", dtype="<U1") if dale is None else dale.cell_types(self.areas)
+        wiring = self.connectivity.wiring(self._cell_types, seed)
+        sign = None if dale is None else np.where(self._cell_types == "E", 1.0, -1.0)
+        rectifier = "abs" if dale is None else dale.rectifier
+        excitatory = torch.as_tensor(self._cell_types == "E")
+        self.recurrent = SynapticWeights(
+            n_units,
+            n_units,
+            sign=None if sign is None else torch.as_tensor(sign),
+            rectifier=rectifier,
+            mask=torch.as_tensor(wiring.mask),
+            fixed=None if wiring.fixed is None else torch.as_tensor(wiring.fixed),
+            **place,
+        )
+        self.input = SynapticWeights(
+            n_units,
+            n_inputs,
+            sign=torch.ones(n_inputs) if dale is not None and dale.nonnegative_inputs else None,
+            rectifier=rectifier,
+            **place,
+        )
+        self.readout = SynapticWeights(
+            n_outputs,
+            n_units,
+            sign=torch.ones(n_units) if dale is not None and dale.nonnegative_readout else None,
+            rectifier=rectifier,
+            mask=excitatory.expand(n_outputs, n_units)
+            if dale is not None and dale.excitatory_readout
+            else None,
+            **place,
+        )
+        self.bias = nn.Parameter(torch.zeros(n_units, **place)) if bias else None
+        self.bias_out = nn.Parameter(torch.zeros(n_outputs, **place)) if bias else None
+        start = torch.zeros(n_units, **place)
+        if train_initial_state:
+            self.start = nn.Parameter(start)
+        else:
+            self.register_buffer("start", start)
+
+        self.recurrent.assign_(torch.as_tensor(self.init.matrix(wiring, sign, seed)))
+        for name, weights in (("input", self.input), ("readout", self.readout)):
+            weights.assign_(_gaussian_weights(weights, derive_seed(seed, f"{name} weights")))
+
+    @property
+    @override
+    def cell_types(self) -> NDArray[np.str_]:
+        return self._cell_types
+
+    @property
+    def tau(self) -> Tensor:
+        """Time constants in ms, one number or ``(unit,)``."""
+        return self.time_constant()
+
+    @property
+    def alpha(self) -> Tensor:
+        r""":math:`dt/\tau`, one number or ``(unit,)``."""
+        return self.dt / self.time_constant()
+
+    @property
+    def W_rec(self) -> Float[Tensor, "unit unit"]:
+        """Effective recurrent matrix ``(post, pre)``. Assign a matrix to set it; one that breaks Dale's law is refused."""
+        return self.recurrent()
+
+    @W_rec.setter
+    def W_rec(self, weight: Tensor) -> None:
+        self.recurrent.assign_(weight)
+
+    @property
+    def W_in(self) -> Float[Tensor, "unit input"]:
+        """Effective input matrix; can be assigned."""
+        return self.input()
+
+    @W_in.setter
+    def W_in(self, weight: Tensor) -> None:
+        self.input.assign_(weight)
+
+    @property
+    def W_out(self) -> Float[Tensor, "output unit"]:
+        """Effective read-out matrix; can be assigned."""
+        return self.readout()
+
+    @W_out.setter
+    def W_out(self, weight: Tensor) -> None:
+        self.readout.assign_(weight)
+
+    @override
+    def initial_state(self, batch_size: int) -> Float[Tensor, "batch unit"]:
+        return self.start.expand(batch_size, self.n_units)
+
+    def rate(self, state: Float[Tensor, "*batch unit"]) -> Tensor:
+        """Firing rates of a state.
+
+        Args:
+            state: States.
+
+        Returns:
+            Rates: the activation of the state in current form, the state itself in rate form.
+        """
+        return self.activation(state) if self.form == "current" else state
+
+    def read_out(self, rate: Float[Tensor, "*batch unit"]) -> Tensor:
+        """Linear read-out of firing rates.
+
+        Args:
+            rate: Rates.
+
+        Returns:
+            Outputs ``(*batch, output)``.
+        """
+        return nn.functional.linear(rate, self.W_out, self.bias_out)
+
+    @override
+    def drift(self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]) -> Tensor:
+        current = nn.functional.linear(self.rate(state), self.W_rec) + nn.functional.linear(
+            input, self.W_in, self.bias
+        )
+        target = current if self.form == "current" else self.activation(current)
+        return (target - state) / self.tau
+
+    def drift_jacobian(
+        self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]
+    ) -> Float[Tensor, "*batch unit unit"]:
+        r"""Derivative of the drift with respect to the state, in 1/ms.
+
+        .. math::
+            \text{current:}\quad J = T^{-1}(-I + W_{rec}\,\mathrm{diag}\,\phi'(x)), \qquad
+            \text{rate:}\quad J = T^{-1}(-I + \mathrm{diag}\,\phi'(a)\,W_{rec})
+
+        with :math:`T = \mathrm{diag}\,\tau` and :math:`a = W_{rec} r + W_{in} u + b`.
+
+        Args:
+            state: States.
+            input: Inputs held, broadcast against the states.
+
+        Returns:
+            One matrix for each state; entry ``[i, j]`` is the effect of unit ``j`` on the velocity of unit ``i``.
+        """
+        J = self._recurrent_gain(state, input)
+        J.diagonal(dim1=-2, dim2=-1).sub_(1.0)
+        return J / self.tau.expand(self.n_units)[:, None]
+
+    def input_jacobian(
+        self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]
+    ) -> Float[Tensor, "*batch unit input"]:
+        """Derivative of the drift with respect to the input, in 1/ms.
+
+        Args:
+            state: States.
+            input: Inputs held, broadcast against the states.
+
+        Returns:
+            One matrix for each state.
+        """
+        B = self.W_in / self.tau.expand(self.n_units)[:, None]
+        if self.form == "current":
+            return B.expand(*torch.broadcast_shapes(state.shape[:-1], input.shape[:-1]), *B.shape)
+        return self.activation.derivative(self._current(state, input)).unsqueeze(-1) * B
+
+    def _current(self, rate: Tensor, input: Tensor) -> Tensor:
+        return nn.functional.linear(rate, self.W_rec) + nn.functional.linear(input, self.W_in, self.bias)
+
+    def _recurrent_gain(self, state: Tensor, input: Tensor) -> Tensor:
+        if self.form == "rate":
+            return self.activation.derivative(self._current(state, input)).unsqueeze(-1) * self.W_rec
+        shape = torch.broadcast_shapes(state.shape[:-1], input.shape[:-1])
+        return self.W_rec * self.activation.derivative(state).expand(*shape, self.n_units).unsqueeze(-2)
+
+    @override
+    def step(
+        self,
+        state: Float[Tensor, "batch unit"],
+        input: Float[Tensor, "batch input"],
+        noise: Tensor | None = None,
+    ) -> Tensor:
+        return self._run(state, input.unsqueeze(1), None if noise is None else noise.unsqueeze(1))[:, 0]
+
+    @override
+    def forward(
+        self,
+        inputs: Float[Tensor, "batch time input"],
+        state: Float[Tensor, "batch unit"] | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        noise: Float[Tensor, "batch time unit"] | None = None,
+    ) -> Trajectory:
+        self.check_inputs(inputs)
+        n_trials, n_steps = inputs.shape[:2]
+        if noise is None:
+            noise = self.draw_noise(n_trials, n_steps, generator)
+        start = self.initial_state(n_trials) if state is None else state
+        if start.shape != (n_trials, self.n_units):
+            raise ValueError(
+                f"state must be (batch, unit) = {(n_trials, self.n_units)}: got {tuple(start.shape)}."
+            )
+        states = self._run(start, inputs, noise)
+        rates = self.rate(states)
+        return Trajectory(states, rates, self.read_out(rates), states[:, -1])
+
+    def _run(self, state: Tensor, inputs: Tensor, noise: Tensor | None) -> Tensor:
+        alpha = self.alpha
+        drive = nn.functional.linear(inputs, self.W_in, self.bias)
+        kick = None
+        if noise is not None and self.sigma_rec > 0:
+            if self.noise == "input":
+                drive = drive + torch.sqrt(2 / alpha) * self.sigma_rec * noise
+            else:
+                kick = torch.sqrt(2 * alpha) * self.sigma_rec * noise
+        return kernels.integrate(
+            state, drive, self.W_rec, alpha, activation=self.activation, form=self.form, kick=kick
+        )
+
+    def rescale_dt(self, dt: float) -> Self:
+        """A copy of the same continuous-time network stepped more finely or coarsely.
+
+        ``tau``, ``sigma_rec`` and all weights stay: only the discretisation changes.
+
+        Args:
+            dt: New time step in ms.
+
+        Returns:
+            A network with its own copy of the weights.
+        """
+        self.time_constant.check_dt(dt)
+        twin = copy.deepcopy(self)
+        twin.dt = float(dt)
+        return twin
+
+    @override
+    def extra_repr(self) -> str:
+        alpha = self.alpha.detach().flatten()
+        spread = (
+            f"{alpha[0].item():.3g}"
+            if bool((alpha == alpha[0]).all())
+            else f"{alpha.min():.3g} to {alpha.max():.3g}"
+        )
+        cells = ""
+        if self.dale is not None:
+            n_e = int((self.cell_types == "E").sum())
+            cells = f", dale={n_e}E/{self.n_units - n_e}I ({self.dale.rectifier})"
+        places = f", areas={list(dict.fromkeys(self.areas.tolist()))}" if self.areas[0] else ""
+        return (
+            f"n_inputs={self.n_inputs}, n_units={self.n_units}, n_outputs={self.n_outputs}, form={self.form}, "
+            f"tau={self.time_constant.describe()}, dt={self.dt:g} ms, alpha={spread}, activation={self.activation.name}, "
+            f"sigma_rec={self.sigma_rec:g} (on the {self.noise}){cells}{places}"
+        )
+
+
+def _gaussian_weights(weights: SynapticWeights, key: int) -> Tensor:
+    """Normal weights of variance 1 / (number of afferents), with the declared signs and mask."""
+    n_post, n_pre = weights.raw.shape
+    counter = np.arange(n_post * n_pre, dtype=np.uint64).reshape(n_post, n_pre)
+    W = torch.as_tensor(counter_normal(key, counter))
+    if weights.sign is not None:
+        W = W.abs() * weights.sign.cpu()
+    mask = torch.ones_like(W) if weights.mask is None else weights.mask.cpu().to(W)
+    return W * mask / mask.sum(1, keepdim=True).clamp(min=1).sqrt()

@@ -1,0 +1,106 @@
+"""Membrane time constants: fixed, per unit, or learned within bounds."""
+
+__all__ = ["LearnedTau", "TimeConstant"]
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class LearnedTau:
+    r"""One learned time constant for each unit.
+
+    .. math:: \tau_i = \tau_{\min} + (\tau_{\max} - \tau_{\min})\, \sigma(\theta_i)
+
+    Attributes:
+        initial: Time constant all units start with, in ms, strictly inside the bounds.
+        bounds: :math:`(\tau_{\min}, \tau_{\max})` in ms.
+
+    Raises:
+        ValueError: If the bounds are not ordered around the initial value.
+    """
+
+    initial: float = 100.0
+    bounds: tuple[float, float] = (20.0, 500.0)
+
+    def __post_init__(self) -> None:
+        low, high = self.bounds
+        if not 0 < low < self.initial < high:
+            raise ValueError(
+                f"LearnedTau needs 0 < lower < initial < upper: got bounds={self.bounds} ms and initial={self.initial} ms."
+            )
+
+
+class TimeConstant(nn.Module):
+    """Holds the time constants of a network; calling it gives ``tau`` in ms, one number or ``(unit,)``.
+
+    Args:
+        tau: A number, one for each unit, or :class:`LearnedTau`.
+        n_units: Number of units.
+        dt: Time step in ms; no unit may be faster.
+        dtype: Floating-point type.
+        device: Device.
+
+    Raises:
+        ValueError: If ``dt`` does not lie in (0, tau] for every unit, or the count is wrong.
+    """
+
+    def __init__(
+        self,
+        tau: float | Sequence[float] | NDArray[np.float64] | Tensor | LearnedTau,
+        n_units: int,
+        dt: float,
+        dtype: torch.dtype,
+        device: torch.device | str | None = None,
+    ) -> None:
+        super().__init__()
+        self.bounds: tuple[float, float] | None = None
+        if isinstance(tau, LearnedTau):
+            low, high = self.bounds = tau.bounds
+            start = torch.tensor((tau.initial - low) / (high - low), dtype=torch.float64).logit()
+            self.raw = nn.Parameter(torch.full((n_units,), start.item(), dtype=dtype, device=device))
+        else:
+            value = torch.as_tensor(tau, dtype=dtype, device=device)
+            if value.shape not in ((), (n_units,)):
+                raise ValueError(
+                    f"tau must be one number or n_units={n_units} of them: got shape {tuple(value.shape)}."
+                )
+            self.register_buffer("raw", value.detach().clone())
+        self.check_dt(dt)
+
+    def forward(self) -> Tensor:
+        """Time constants in ms."""
+        if self.bounds is None:
+            return self.raw
+        low, high = self.bounds
+        return low + (high - low) * torch.sigmoid(self.raw)
+
+    def check_dt(self, dt: float) -> None:
+        """Refuse a time step that no stable Euler scheme allows.
+
+        Args:
+            dt: Time step in ms.
+
+        Raises:
+            ValueError: If ``dt`` is not in (0, tau] for every unit.
+        """
+        fastest = self.bounds[0] if self.bounds is not None else float(self.raw.min())
+        if not 0 < dt <= fastest * (1 + 1e-6):
+            raise ValueError(
+                f"dt must lie in (0, tau]: got dt={dt:g} ms and tau={fastest:g} ms. Reduce dt or use slower units."
+            )
+
+    def describe(self) -> str:
+        """One short phrase for the network's ``repr``."""
+        with torch.no_grad():
+            tau = self()
+        if self.bounds is not None:
+            return f"{tau.min().item():.3g} to {tau.max().item():.3g} ms, learned in {list(self.bounds)}"
+        if tau.ndim == 0 or bool((tau == tau[0]).all()):
+            return f"{tau.flatten()[0].item():g} ms"
+        return f"{tau.min().item():g} to {tau.max().item():g} ms"

@@ -1,0 +1,102 @@
+r"""Randomness as a pure function of a seed, a stream name and a counter.
+
+Two needs of this package are not served by a sequential generator: trial number 812 must be the same trial
+whatever batch it is drawn in, and a checkpoint must continue to the same bytes without storing generator
+states. Both follow when every number is *computed* from (seed, stream, counter) and nothing is consumed.
+"""
+
+__all__ = ["counter_normal", "counter_uniform", "derive_seed", "torch_generator"]
+
+import hashlib
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+_WEYL = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+
+
+def derive_seed(seed: int, *path: str | int) -> int:
+    """Child seed for a named purpose, independent of every other purpose.
+
+    Args:
+        seed: Parent seed, any integer.
+        path: Names and numbers that identify the purpose, for instance ``("noise", step)``.
+
+    Returns:
+        An integer in ``[0, 2^63)``, the same on every machine and in every version.
+
+    Examples:
+        >>> derive_seed(0, "noise", 3) == derive_seed(0, "noise", 3)
+        True
+        >>> derive_seed(0, "noise", 3) == derive_seed(0, "noise", 4)
+        False
+    """
+    text = "/".join([str(int(seed)), *(f"{type(part).__name__}:{part}" for part in path)])
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
+
+
+def torch_generator(seed: int, *path: str | int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A torch generator seeded for a named purpose; the global state is not touched.
+
+    Args:
+        seed: Parent seed.
+        path: Purpose, as in :func:`derive_seed`.
+        device: Device the generator draws on.
+
+    Returns:
+        A fresh generator.
+    """
+    return torch.Generator(device=device).manual_seed(derive_seed(seed, *path))
+
+
+def counter_uniform(key: int, counter: NDArray[np.uint64]) -> NDArray[np.float64]:
+    r"""Uniform numbers on the open interval (0, 1), one for each counter.
+
+    The SplitMix64 output function applied to the Weyl sequence ``key + counter * golden ratio``.
+
+    Args:
+        key: Stream key, usually from :func:`derive_seed`.
+        counter: Counters, any shape.
+
+    Returns:
+        Float64 numbers with 53 random bits, same shape as ``counter``.
+
+    References:
+        Fast splittable pseudorandom number generators (Steele, Lea & Flood, 2014)
+        https://doi.org/10.1145/2660193.2660195
+
+    Examples:
+        >>> u = counter_uniform(7, np.arange(100_000, dtype=np.uint64))
+        >>> bool(abs(u.mean() - 0.5) < 0.005)
+        True
+    """
+    z = np.multiply(counter, _WEYL, dtype=np.uint64)
+    z += np.uint64(key)
+    z ^= z >> np.uint64(30)
+    z *= _MIX_1
+    z ^= z >> np.uint64(27)
+    z *= _MIX_2
+    z ^= z >> np.uint64(31)
+    z >>= np.uint64(11)
+    u = z.astype(np.float64)
+    u += 0.5
+    u *= 2.0**-53
+    return u
+
+
+def counter_normal(key: int, counter: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Standard normal numbers, one for each counter, by inversion (exact tails to 8.2 standard deviations).
+
+    Args:
+        key: Stream key.
+        counter: Counters, any shape.
+
+    Returns:
+        Float64 numbers, same shape as ``counter``.
+    """
+    u = counter_uniform(key, counter)
+    return np.asarray(ndtri(u, out=u))
