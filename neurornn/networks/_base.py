@@ -108,6 +108,11 @@ class AbstractNetwork(nn.Module, ABC):
     def cell_types(self) -> NDArray[np.str_]:
         """``"E"`` or ``"I"`` for each unit; empty strings without Dale's law."""
 
+    @property
+    @abstractmethod
+    def W_rec(self) -> Tensor:
+        """Effective recurrent matrix ``(post, pre)``."""
+
     def initial_state(self, batch_size: int) -> Float[Tensor, "batch unit"]:
         """State before the first step, one row for each trial.
 

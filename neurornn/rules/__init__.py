@@ -1,0 +1,7 @@
+"""How gradients are made: a rule replaces ``loss.backward()`` and nothing else."""
+
+__all__ = ["BPTT", "AbstractRule", "TruncatedBPTT"]
+
+from neurornn.rules._base import AbstractRule as AbstractRule
+from neurornn.rules._bptt import BPTT as BPTT
+from neurornn.rules._bptt import TruncatedBPTT as TruncatedBPTT

@@ -1,0 +1,118 @@
+"""Back-propagation through time, whole and truncated."""
+
+__all__ = ["BPTT", "TruncatedBPTT"]
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from neurornn.networks import AbstractNetwork
+from neurornn.objective import Objective
+from neurornn.rules._base import AbstractRule
+from neurornn.trials import Trials
+
+
+@dataclass(frozen=True)
+class BPTT(AbstractRule):
+    r"""Back-propagation through time: the exact gradient of the objective.
+
+    References:
+        Backpropagation through time: what it does and how to do it (Werbos, 1990)
+        https://doi.org/10.1109/5.58337
+
+    Examples:
+        >>> import neurornn
+        >>> network = neurornn.CTRNN(7, 20, 2)
+        >>> trials = neurornn.tasks.make("context-decision").sample(8, seed=0)
+        >>> loss = BPTT().backward(network, trials)
+        >>> bool(loss > 0), all(p.grad is not None for p in network.parameters())
+        (True, True)
+    """
+
+    @override
+    def backward(
+        self,
+        network: AbstractNetwork,
+        trials: Trials,
+        *,
+        objective: Objective = Objective(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        trials = trials.to(next(network.parameters()))
+        loss = objective(network, trials, network(trials.inputs, generator=generator))
+        loss.backward()
+        return loss.detach()
+
+
+@dataclass(frozen=True)
+class TruncatedBPTT(AbstractRule):
+    r"""Truncated back-propagation: every ``every`` steps the loss of those steps travels ``depth`` steps back.
+
+    Trials are cut into blocks of ``every`` steps. The loss of a block is back-propagated through the block and
+    through the steps before it, ``depth`` steps in all, along the trajectory that the whole forward pass visited.
+    With ``every = depth`` the blocks are independent windows; with ``depth`` equal to the trial length the
+    gradient is exact.
+
+    Attributes:
+        depth: Number of steps (not ms) gradients travel back, the block included.
+        every: Number of steps in a block; None means ``depth``.
+
+    Raises:
+        ValueError: If the lengths are not positive or a block is longer than the depth.
+
+    References:
+        An efficient gradient-based algorithm for on-line training of recurrent network trajectories
+        (Williams & Peng, 1990) https://doi.org/10.1162/neco.1990.2.4.490
+    """
+
+    depth: int
+    every: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.depth < 1 or not 1 <= self._block <= self.depth:
+            raise ValueError(
+                f"TruncatedBPTT needs 1 <= every <= depth: got depth={self.depth} and every={self.every}."
+            )
+
+    @property
+    def _block(self) -> int:
+        return self.depth if self.every is None else self.every
+
+    @override
+    def backward(
+        self,
+        network: AbstractNetwork,
+        trials: Trials,
+        *,
+        objective: Objective = Objective(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        trials = trials.to(next(network.parameters()))
+        n_trials, n_steps = trials.mask.shape
+        if self.depth > n_steps:
+            raise ValueError(
+                f"The truncation of {self.depth} steps is longer than the trial of {n_steps} steps "
+                f"({n_steps * trials.info.dt:g} ms). Use BPTT() or a smaller depth."
+            )
+        noise = network.draw_noise(n_trials, n_steps, generator)
+        with torch.no_grad():
+            states = network(trials.inputs, noise=noise).state
+        total = states.new_zeros(())
+        for block in range(0, n_steps, self._block):
+            end = min(block + self._block, n_steps)
+            start = max(0, end - self.depth)
+            run = network(
+                trials.inputs[:, start:end],
+                None if start == 0 else states[:, start - 1],
+                noise=None if noise is None else noise[:, start:end],
+            )
+            tail = run._replace(output=run.output[:, block - start :], rate=run.rate[:, block - start :])
+            loss = objective.of_steps(trials, tail, start=block)
+            loss.backward()
+            total += loss.detach()
+        weights = objective.of_weights(network)
+        if weights.requires_grad:
+            weights.backward()
+        return total + weights.detach()

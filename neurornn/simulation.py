@@ -1,0 +1,100 @@
+"""Run a network over trials and label everything it did."""
+
+__all__ = ["simulate"]
+
+import json
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+from torch import Tensor
+
+from neurornn.networks import AbstractNetwork
+from neurornn.provenance import provenance
+from neurornn.random import torch_generator
+from neurornn.trials import Trials
+
+
+class HasBehaviour(Protocol):
+    """Anything that turns outputs into behaviour; every task does."""
+
+    def behaviour(self, trials: Trials, output: Tensor) -> dict[str, NDArray[Any]]:
+        """Behavioural variables, one value for each trial."""
+
+
+def simulate(
+    network: AbstractNetwork, trials: Trials, *, task: HasBehaviour | None = None, seed: int = 0
+) -> xr.Dataset:
+    """Run trials and return everything in one labelled container, the schema recordings share.
+
+    Args:
+        network: Network to run; it is left untouched.
+        trials: Trials to run.
+        task: If given, its behaviour (choice, correct, ...) is added to the trial coordinates.
+        seed: Seed of the recurrent noise.
+
+    Returns:
+        A dataset with dimensions ``trial, time, unit, input, output``: variables ``input``, ``state``, ``rate``,
+        ``output``, ``target``, ``mask`` and ``valid`` (1 inside the trial, 0 in its padding), the conditions and
+        epoch bounds as coordinates of ``trial``, cell types and areas as coordinates of ``unit``.
+
+    Examples:
+        >>> import neurornn
+        >>> task = neurornn.tasks.make("context-decision")
+        >>> ds = simulate(neurornn.CTRNN(task.n_inputs, 20, task.n_outputs), task.sample(4, seed=0), task=task)
+        >>> ds.rate.dims, ds.time.attrs["units"], ds.choice.dims
+        (('trial', 'time', 'unit'), 'ms', ('trial',))
+    """
+    like = next(network.parameters())
+    with torch.no_grad():
+        run = network(
+            trials.to(like).inputs, generator=torch_generator(seed, "simulation", device=like.device)
+        )
+    behaviour = {} if task is None else task.behaviour(trials, run.output.to(trials.inputs))
+    units = trials.info.units
+    coords: dict[str, Any] = {
+        "trial": np.arange(trials.n_trials),
+        "time": ("time", trials.time, {"units": "ms", "long_name": "time from trial onset"}),
+        "unit": np.arange(network.n_units),
+        "input": list(trials.info.input_names),
+        "output": list(trials.info.output_names),
+        "cell_type": ("unit", network.cell_types),
+    }
+    if hasattr(network, "areas"):
+        coords["area"] = ("unit", network.areas)
+    for name, values in {**trials.conditions, **behaviour}.items():
+        coords[name] = ("trial", values, {"long_name": name.replace("_", " "), "units": units.get(name, "1")})
+    for name, bounds in trials.epochs.items():
+        for side, edge in enumerate(("start", "end")):
+            label = {"units": "ms", "long_name": f"{edge} of {name}"}
+            coords[f"epoch_{name}_{edge}"] = ("trial", bounds[:, side], label)
+
+    def array(
+        values: Tensor, last: str, long_name: str
+    ) -> tuple[tuple[str, ...], NDArray[Any], dict[str, str]]:
+        dims = ("trial", "time", last) if last else ("trial", "time")
+        return dims, values.cpu().numpy(), {"long_name": long_name, "units": "1"}
+
+    return xr.Dataset(
+        {
+            "input": array(trials.inputs, "input", "input"),
+            "state": array(run.state, "unit", "state"),
+            "rate": array(run.rate, "unit", "firing rate"),
+            "output": array(run.output, "output", "output"),
+            "target": array(trials.targets, "output", "target"),
+            "mask": array(trials.mask, "", "weight in the loss"),
+            "valid": array(trials.valid, "", "inside the trial"),
+        },
+        coords=coords,
+        attrs=provenance("neurornn.Trials/1")
+        | {
+            "task": trials.info.task,
+            "dt": trials.info.dt,
+            "trial_seed": trials.info.seed,
+            "noise_seed": seed,
+            "sigma_rec": network.sigma_rec,
+            "epochs": json.dumps(list(trials.epochs)),
+        },
+    )
