@@ -13,9 +13,9 @@ from neurornn.trials import Trials
 
 
 class AbstractRule(ABC):
-    """Turns a batch of trials into gradients.
+    r"""Turns a batch of trials into gradients.
 
-    A rule runs the network, adds its gradient (always :math:`+\\partial L/\\partial\\theta` or an approximation of
+    A rule runs the network, adds its gradient (always :math:`+\partial L/\partial\theta` or an approximation of
     it, so that any optimiser descends) to ``.grad`` of the parameters and returns the loss. Final subclasses are
     frozen dataclasses of hyperparameters.
     """
@@ -26,7 +26,7 @@ class AbstractRule(ABC):
         network: AbstractNetwork,
         trials: Trials,
         *,
-        objective: Objective = Objective(),  # noqa: B008 (frozen)
+        objective: Objective = Objective(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Fill the gradients.
