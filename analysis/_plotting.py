@@ -1,6 +1,6 @@
 """What the plots share: axes, labels from attributes, colours anyone can tell apart."""
 
-__all__ = ["axes_or_new", "colours", "is_numeric", "label", "legend_beside", "value_text"]
+__all__ = ["axes_or_new", "colours", "component_label", "is_numeric", "label", "legend_beside", "value_text"]
 
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,12 @@ def label(data: xr.DataArray, fallback: str = "") -> str:
     name = str(data.attrs.get("long_name") or data.name or fallback).replace("_", " ")
     units = str(data.attrs.get("units", ""))
     return f"{name} ({units})" if units not in {"", "1"} else name
+
+
+def component_label(projected: xr.Dataset | xr.DataArray, k: int) -> str:
+    """Axis label of the ``k``-th component of an array or a fit, with the variance it explains."""
+    share = float(projected["explained_variance_ratio"][k])
+    return f"PC {int(projected['component'][k]) + 1} ({100 * share:.0f} %)"
 
 
 def is_numeric(values: NDArray[np.generic]) -> bool:
