@@ -1,1 +1,45 @@
-"""Cognitive tasks."""
+"""Cognitive tasks: trials made in whole arrays, each a function of (task, seed, trial number)."""
+
+__all__ = [
+    "AbstractTask",
+    "AbstractTiming",
+    "AbstractTwoChoice",
+    "Choice",
+    "ContextDecision",
+    "Epochs",
+    "Fixed",
+    "TaskNotFound",
+    "Timing",
+    "TrialDraws",
+    "TruncatedExponential",
+    "Uniform",
+    "choice_behaviour",
+    "epoch_average",
+    "make",
+    "names",
+    "one_hot",
+    "opposed",
+    "register",
+    "ring",
+]
+
+from neurornn.tasks._behaviour import choice_behaviour as choice_behaviour
+from neurornn.tasks._behaviour import epoch_average as epoch_average
+from neurornn.tasks._draws import TrialDraws as TrialDraws
+from neurornn.tasks._encoders import one_hot as one_hot
+from neurornn.tasks._encoders import opposed as opposed
+from neurornn.tasks._encoders import ring as ring
+from neurornn.tasks._epochs import Epochs as Epochs
+from neurornn.tasks._registry import TaskNotFound as TaskNotFound
+from neurornn.tasks._registry import make as make
+from neurornn.tasks._registry import names as names
+from neurornn.tasks._registry import register as register
+from neurornn.tasks._task import AbstractTask as AbstractTask
+from neurornn.tasks._timing import AbstractTiming as AbstractTiming
+from neurornn.tasks._timing import Choice as Choice
+from neurornn.tasks._timing import Fixed as Fixed
+from neurornn.tasks._timing import Timing as Timing
+from neurornn.tasks._timing import TruncatedExponential as TruncatedExponential
+from neurornn.tasks._timing import Uniform as Uniform
+from neurornn.tasks._two_choice import AbstractTwoChoice as AbstractTwoChoice
+from neurornn.tasks.context_decision import ContextDecision as ContextDecision

@@ -1,0 +1,318 @@
+r"""Everything random in a batch of trials, each number a function of (task, seed, trial number) alone.
+
+Trial 812 is the same trial in any batch, and a new random quantity changes none of the old ones: each has a
+stream named after it, and its value is computed from (seed, task, stream, trial number).
+"""
+
+__all__ = ["TrialDraws"]
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurornn.random import counter_normal, counter_uniform, derive_seed
+from neurornn.tasks._timing import Choice, Fixed, Timing, as_timing, to_steps
+
+_STEP_BITS, _CHANNEL_BITS = 18, 12
+_TRIAL_BITS = 64 - _STEP_BITS - _CHANNEL_BITS
+
+
+class TrialDraws:
+    """The random quantities of a batch of trials.
+
+    A quantity with one value for each trial (a choice, a duration, a uniform number) is a condition: it is
+    recorded under its name, and a value given in ``conditions`` replaces it. In a balanced batch the choices are
+    not random: they run through their full cross product, the first one fastest.
+
+    Args:
+        seed: Seed of the batch.
+        index: Absolute trial numbers.
+        dt: Time step in ms.
+        task: Name of the task; tasks do not share random numbers.
+        balanced: Enumerate the choices instead of drawing them.
+        conditions: Values to use instead of drawing, one number or one value for each trial.
+
+    Raises:
+        ValueError: If a trial number is out of range.
+
+    Examples:
+        >>> draws = TrialDraws(0, np.arange(4), dt=20.0, balanced=True)
+        >>> draws.choice("side", ("left", "right")).tolist()
+        ['left', 'right', 'left', 'right']
+        >>> draws.choice("strength", (0.1, 0.5)).tolist()
+        [0.1, 0.1, 0.5, 0.5]
+        >>> draws.n_cells
+        4
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        index: NDArray[np.int64],
+        *,
+        dt: float,
+        task: str = "",
+        balanced: bool = False,
+        conditions: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.seed, self.dt, self.task, self.balanced = int(seed), float(dt), task, balanced
+        self.index = np.asarray(index, dtype=np.int64)
+        if self.index.size and not (self.index.min() >= 0 and self.index.max() < 2**_TRIAL_BITS):
+            raise ValueError(
+                f"Trial numbers must lie in [0, 2^{_TRIAL_BITS}): got {self.index.min()} to {self.index.max()}."
+            )
+        self.given = dict(conditions or {})
+        self.conditions: dict[str, NDArray[np.generic]] = {}
+        self.units: dict[str, str] = {}
+        self.names: list[str] = []
+        self.factors: list[str] = []
+        self.n_cells = 1
+        self._streams: set[str] = set()
+
+    @property
+    def n_trials(self) -> int:
+        """Number of trials."""
+        return int(self.index.size)
+
+    def uniform(
+        self, name: str, low: float = 0.0, high: float = 1.0, *, unit: str = ""
+    ) -> NDArray[np.float64]:
+        """A number between two bounds.
+
+        Args:
+            name: Name of the condition.
+            low: Lower bound.
+            high: Upper bound.
+            unit: Unit, if it has one.
+
+        Returns:
+            One number for each trial.
+        """
+        return self._record(name, low + (high - low) * self._unit(name), unit)
+
+    def choice(
+        self, name: str, values: Sequence[Any], *, unit: str = "", factor: bool = True
+    ) -> NDArray[Any]:
+        """One of a few values, all equally likely.
+
+        Args:
+            name: Name of the condition.
+            values: Values to choose from.
+            unit: Unit, if it has one.
+            factor: Whether a balanced batch enumerates the values; False leaves a nuisance variable random.
+
+        Returns:
+            One value for each trial.
+
+        Raises:
+            ValueError: If there is nothing to choose from.
+        """
+        options = np.asarray(values)
+        if options.ndim != 1 or options.size == 0:
+            raise ValueError(f"'{name}' needs a list of at least one value to choose from: got {values!r}.")
+        picked = self._pick((name,), options.size, factor)
+        return self._record(name, options[picked], unit, options)
+
+    def together(
+        self, names: Sequence[str], rows: Sequence[Sequence[float]], *, unit: str = ""
+    ) -> tuple[NDArray[np.float64], ...]:
+        """Several numbers chosen jointly: one row of a table.
+
+        Args:
+            names: Name of each column.
+            rows: Rows to choose from, all equally likely.
+            unit: Unit of all columns, if they have one.
+
+        Returns:
+            One array for each column, one number for each trial.
+
+        Raises:
+            ValueError: If the rows do not fit the names.
+        """
+        table = np.asarray(rows, dtype=np.float64)
+        if table.ndim != 2 or table.shape[0] == 0 or table.shape[1] != len(names):
+            raise ValueError(f"{', '.join(names)} need rows of {len(names)} numbers: got {rows!r}.")
+        picked = self._pick(tuple(names), table.shape[0], True)
+        return tuple(self._record(name, table[picked, i], unit) for i, name in enumerate(names))
+
+    def duration(self, name: str, timing: Timing, *, optional: bool = False) -> NDArray[np.int64]:
+        """Length of an epoch in steps, drawn in ms and then rounded, half a step up.
+
+        Recorded in ms unless it is fixed; a :class:`~neurornn.tasks.Choice` is enumerated in a balanced batch.
+
+        Args:
+            name: Name of the epoch.
+            timing: Number of ms or distribution.
+            optional: Whether the epoch may have length 0.
+
+        Returns:
+            A number of steps for each trial.
+
+        Raises:
+            ValueError: If a duration is shorter than one step or not finite.
+        """
+        timing = as_timing(timing)
+        shortest = timing.lower
+        if name in self.given:
+            shortest = float(np.min(self._replacement(name, np.zeros(1))))
+        if shortest < self.dt and not (optional and shortest == 0):
+            raise ValueError(
+                f"dt must be at most as long as the shortest epoch: got dt={self.dt:g} ms and '{name}' of {shortest:g} ms. "
+                f"Reduce dt or lengthen '{name}'."
+            )
+        if isinstance(timing, Choice):
+            ms = np.array(timing.values)[self._pick((name,), len(timing.values), True)]
+        else:
+            ms = timing.quantile(self._unit(name))
+        if isinstance(timing, Fixed) and name not in self.given:
+            self.names.append(name)
+            return to_steps(ms, self.dt)
+        steps = to_steps(self._record(name, ms, "ms"), self.dt)
+        self.conditions[name] = steps * self.dt
+        return steps
+
+    def chance(self, name: str, probability: float) -> NDArray[np.bool_]:
+        """Whether a rare kind of trial, such as a catch trial, happens. A balanced batch has none.
+
+        Args:
+            name: Name of the condition.
+            probability: Probability for each trial.
+
+        Returns:
+            Booleans, one for each trial.
+
+        Raises:
+            ValueError: If the probability is outside [0, 1].
+        """
+        if not 0 <= probability <= 1:
+            raise ValueError(f"The probability of '{name}' must lie in [0, 1]: got {probability}.")
+        happens = self._unit(name) < (0.0 if self.balanced else probability)
+        return self._record(name, happens, "", np.array([False, True]))
+
+    def coin(self, name: str) -> NDArray[np.float64]:
+        """A fair coin that is no condition, for instance to settle a tie.
+
+        Args:
+            name: Name of the stream.
+
+        Returns:
+            +1 or -1 for each trial.
+        """
+        return np.where(self._unit(name) < 0.5, -1.0, 1.0)
+
+    def uniforms(self, name: str, n_steps: int, n_channels: int = 1) -> NDArray[np.float64]:
+        """Many uniform numbers for each trial; value ``[i, t, c]`` depends on no size.
+
+        Args:
+            name: Name of the stream.
+            n_steps: Numbers along time.
+            n_channels: Numbers for each step.
+
+        Returns:
+            Numbers in (0, 1), ``(batch, n_steps, n_channels)``.
+        """
+        return counter_uniform(self._key(name), self._counter(n_steps, n_channels))
+
+    def normal(self, name: str, n_steps: int, n_channels: int = 1) -> NDArray[np.float64]:
+        """Many standard normal numbers for each trial; value ``[i, t, c]`` depends on no size.
+
+        Args:
+            name: Name of the stream.
+            n_steps: Numbers along time.
+            n_channels: Numbers for each step.
+
+        Returns:
+            Numbers ``(batch, n_steps, n_channels)``.
+        """
+        return counter_normal(self._key(name), self._counter(n_steps, n_channels))
+
+    def check_given(self, derived: Iterable[str] = ()) -> None:
+        """Refuse conditions that nothing was drawn for.
+
+        Args:
+            derived: Names of conditions that follow from others.
+
+        Raises:
+            ValueError: If a condition is unknown or cannot be set.
+        """
+        for name in self.given:
+            if name in self.names:
+                continue
+            known = ", ".join(self.names) or "none"
+            if name in set(derived):
+                raise ValueError(
+                    f"Condition '{name}' follows from the others and cannot be set. These can: {known}."
+                )
+            close = difflib.get_close_matches(str(name), self.names, n=1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            raise ValueError(
+                f"Task '{self.task}' has no condition '{name}'.{hint} These can be set: {known}."
+            )
+
+    def _unit(self, name: str) -> NDArray[np.float64]:
+        return counter_uniform(self._key(name), self.index.astype(np.uint64))
+
+    def _key(self, name: str) -> int:
+        if name in self._streams:
+            raise ValueError(f"'{name}' was drawn twice: both would be the same numbers. Use two names.")
+        self._streams.add(name)
+        return derive_seed(self.seed, "trials", self.task, name)
+
+    def _counter(self, n_steps: int, n_channels: int) -> NDArray[np.uint64]:
+        if n_steps > 2**_STEP_BITS or n_channels > 2**_CHANNEL_BITS:
+            raise ValueError(
+                f"A trial may have up to {2**_STEP_BITS} steps and {2**_CHANNEL_BITS} channels: got {n_steps} and {n_channels}."
+            )
+        trial = self.index.astype(np.uint64)[:, None, None] << np.uint64(_STEP_BITS + _CHANNEL_BITS)
+        channel = np.arange(n_channels, dtype=np.uint64) << np.uint64(_STEP_BITS)
+        return trial + np.arange(n_steps, dtype=np.uint64)[:, None] + channel
+
+    def _pick(self, names: tuple[str, ...], n_options: int, factor: bool) -> NDArray[np.int64]:
+        """Index of the option of each trial: a random one, or the digit of a mixed-radix number if balanced."""
+        u = self._unit(names[0])
+        random = np.minimum((u * n_options).astype(np.int64), n_options - 1)
+        if not factor or all(name in self.given for name in names):
+            return random
+        before = self.n_cells
+        self.n_cells *= n_options
+        self.factors.extend(names)
+        return (self.index // before) % n_options if self.balanced else random
+
+    def _record(
+        self, name: str, drawn: NDArray[Any], unit: str, options: NDArray[Any] | None = None
+    ) -> NDArray[Any]:
+        if name in self.names:
+            raise ValueError(f"'{name}' was drawn twice: conditions need different names.")
+        self.names.append(name)
+        values = self._replacement(name, drawn, options) if name in self.given else drawn
+        self.conditions[name] = values
+        if unit:
+            self.units[name] = unit
+        return values
+
+    def _replacement(
+        self, name: str, drawn: NDArray[Any], options: NDArray[Any] | None = None
+    ) -> NDArray[Any]:
+        values = np.asarray(self.given[name])
+        if values.shape not in ((), (self.n_trials,)):
+            raise ValueError(
+                f"Condition '{name}' has shape {values.shape} for {self.n_trials} trials: give one value, or one for each trial."
+            )
+        kind = drawn.dtype.kind
+        if kind in "Ub":
+            allowed = [] if options is None else options.tolist()
+            strange = [value for value in values.ravel().tolist() if value not in allowed]
+            if strange:
+                close = difflib.get_close_matches(str(strange[0]), [str(each) for each in allowed], n=1)
+                hint = f" Did you mean '{close[0]}'?" if close and kind == "U" else ""
+                raise ValueError(f"Condition '{name}' must be one of {allowed}: got {strange[0]!r}.{hint}")
+            values = values.astype(drawn.dtype)
+        elif values.dtype.kind not in "iufb" or not all(map(math.isfinite, values.ravel().tolist())):
+            raise ValueError(f"Condition '{name}' needs finite numbers: got {self.given[name]!r}.")
+        else:
+            values = values.astype(np.result_type(drawn.dtype, values.dtype))
+        return np.broadcast_to(values, (self.n_trials,)).copy()

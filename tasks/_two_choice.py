@@ -1,0 +1,137 @@
+"""What tasks with two alternatives share: a fixation, a go cue, a decision."""
+
+__all__ = ["AbstractTwoChoice"]
+
+from abc import ABC
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+from typing_extensions import override
+
+from neurornn.tasks._behaviour import choice_behaviour, epoch_average
+from neurornn.tasks._draws import TrialDraws
+from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._task import AbstractTask
+from neurornn.tasks._timing import Timing, as_timing, to_steps
+from neurornn.trials import Trials
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbstractTwoChoice(AbstractTask, ABC):
+    """A choice between two outputs in the epoch ``"decision"``, after the fixation input has gone off.
+
+    The first output stands for choice -1, the second for +1. Both are low during fixation; in the decision epoch
+    the correct one is high. The loss counts the fixation epoch and, after the grace period, the decision epoch.
+
+    Attributes:
+        fixation: Duration of the first epoch.
+        decision: Duration of the last epoch.
+        grace: Time in ms at the start of the decision epoch that is neither trained nor judged.
+        high: Target of the chosen output.
+        low: Target of the other one.
+    """
+
+    fixation: Timing = 100.0
+    decision: Timing = 300.0
+    grace: float = 100.0
+    high: float = 1.0
+    low: float = 0.2
+
+    @override
+    def _check_fields(self) -> None:
+        super()._check_fields()
+        judged = to_steps(as_timing(self.decision).lower, self.dt) - to_steps(self.grace, self.dt)
+        if self.grace < 0 or judged < 1:
+            raise ValueError(
+                f"grace must be at least 0 and leave a step of the decision epoch to judge: got grace={self.grace} ms, "
+                f"decision={self.decision} and dt={self.dt:g} ms."
+            )
+        if not self.low < self.high:
+            raise ValueError(
+                f"The high target must exceed the low one: got high={self.high} and low={self.low}."
+            )
+
+    @override
+    def behaviour(
+        self, trials: Trials, output: Float[Tensor, "batch time output"]
+    ) -> dict[str, NDArray[np.generic]]:
+        """The choice is the output that is larger on average in the decision epoch, after the grace period.
+
+        Args:
+            trials: Trials of this task.
+            output: Outputs of a network in these trials.
+
+        Returns:
+            ``"choice"``, ``"correct"``, ``"performance"``, and the difference of the two outputs as
+            ``"decision_variable"``.
+        """
+        mean = epoch_average(trials, output, "decision", after=self.grace)
+        difference = mean[:, 1] - mean[:, 0]
+        return {
+            **choice_behaviour(difference, trials.conditions["correct_choice"]),
+            "decision_variable": difference,
+        }
+
+    def _decide(
+        self,
+        draws: TrialDraws,
+        epochs: Epochs,
+        *,
+        inputs: Mapping[str, NDArray[Any]],
+        correct_choice: NDArray[np.int64],
+        conditions: Mapping[str, NDArray[Any]] | None = None,
+        units: Mapping[str, str] | None = None,
+    ) -> Trials:
+        """Trials with the targets, the mask and the ``correct_choice`` of a binary choice.
+
+        Args:
+            draws: Random quantities.
+            epochs: Epochs, among them ``"fixation"`` and ``"decision"``.
+            inputs: Input channels.
+            correct_choice: +1, -1, or 0 in catch trials, where both outputs stay low and every step counts.
+            conditions: Further conditions that follow from the drawn ones.
+            units: Their units.
+
+        Returns:
+            The trials.
+
+        Raises:
+            ValueError: If a decision epoch is not longer than the grace period.
+        """
+        deciding, judged = epochs.during("decision"), epochs.during("decision", after=self.grace)
+        if not judged.any(axis=1).all():
+            raise ValueError(
+                f"Every decision epoch must outlast the grace period of {self.grace:g} ms: lengthen 'decision'."
+            )
+        chosen = [deciding & (correct_choice == side)[:, None] for side in (-1, 1)]
+        catch = (correct_choice == 0)[:, None]
+        return self._assemble(
+            draws,
+            epochs,
+            inputs=inputs,
+            targets={
+                name: np.where(each, self.high, self.low)
+                for name, each in zip(self.output_names, chosen, strict=True)
+            },
+            mask=epochs.during("fixation") | judged | catch,
+            conditions={"correct_choice": correct_choice, **(conditions or {})},
+            units=units,
+        )
+
+
+def side_of(signal: NDArray[np.float64], tie: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Side of a signed signal; a signal of 0 goes to the side of a coin.
+
+    Args:
+        signal: Signed signal.
+        tie: +1 or -1 for each trial.
+
+    Returns:
+        +1 or -1 for each trial.
+    """
+    return np.where(signal == 0, tie, np.sign(signal)).astype(np.int64)
