@@ -46,14 +46,14 @@ class Trials:
     Attributes:
         inputs: Input channels, ``(batch, time, input)``.
         targets: Desired outputs, ``(batch, time, output)``.
-        mask: Non-negative weight of each step in the loss, ``(batch, time)``.
+        mask: Weight of each step in the loss, at least 0, ``(batch, time)``.
         conditions: Condition variables, each an array of length ``batch``.
         epochs: Start and end in ms of each named epoch, each an array ``(batch, 2)``. An epoch holds the steps
             with ``start <= k * dt < end``. The last epoch to end closes the trial: what follows is padding.
         info: Names, units, ``dt`` and the seed.
 
     Raises:
-        ValueError: If the arrays do not fit together.
+        ValueError: If the arrays do not fit together, a target is not finite or a mask is negative.
     """
 
     inputs: Float[Tensor, "batch time input"]
@@ -76,6 +76,16 @@ class Trials:
                     f"{name} covers {shape[0]} trials x {shape[1]} steps but inputs covers "
                     f"{self.inputs.shape[0]} x {self.inputs.shape[1]}. All three must agree."
                 )
+        if not bool(torch.isfinite(self.targets).all()):
+            raise ValueError(
+                "targets must be finite, masked steps included: 0 times NaN is NaN and would reach every gradient. "
+                "Where there is no target, put 0 there and in the mask."
+            )
+        if not bool((torch.isfinite(self.mask) & (self.mask >= 0)).all()):
+            raise ValueError(
+                f"mask must be finite and at least 0: its smallest value is {self.mask.min().item():g}. "
+                "Give 0 to the steps that do not count."
+            )
         for name, names, size in (
             ("input_names", self.info.input_names, self.inputs.shape[2]),
             ("output_names", self.info.output_names, self.targets.shape[2]),
@@ -152,7 +162,9 @@ class Trials:
         Returns:
             The trials themselves when nothing has to change.
         """
-        if self.inputs.dtype == like.dtype and self.inputs.device == like.device:
+        if all(
+            x.dtype == like.dtype and x.device == like.device for x in (self.inputs, self.targets, self.mask)
+        ):
             return self
         return replace(
             self, inputs=self.inputs.to(like), targets=self.targets.to(like), mask=self.mask.to(like)
@@ -167,7 +179,7 @@ class Trials:
         Returns:
             A new batch.
         """
-        chosen = np.arange(self.n_trials)[index]
+        chosen = np.arange(self.n_trials)[index].copy()  # torch takes no negative strides
         rows = torch.as_tensor(chosen, device=self.inputs.device)
         return replace(
             self,
