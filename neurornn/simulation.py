@@ -47,6 +47,7 @@ def simulate(
         >>> ds.rate.dims, ds.time.attrs["units"], ds.choice.dims
         (('trial', 'time', 'unit'), 'ms', ('trial',))
     """
+    network.check_trials(trials)
     like = next(network.parameters())
     with torch.no_grad():
         run = network(

@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import gammaincinv
 from typing_extensions import override
 
+from neurornn._threads import single_threaded
 from neurornn.connectivity._wiring import Wiring
 from neurornn.random import counter_normal, counter_uniform, derive_seed
 
@@ -112,8 +114,9 @@ class Orthogonal(AbstractInitialiser):
     @override
     def matrix(self, wiring: Wiring, sign: NDArray[np.float64] | None, seed: int) -> NDArray[np.float64]:
         _refuse_constraints("Orthogonal", wiring, sign)
-        Q, R = np.linalg.qr(_normal(wiring.mask.shape[0], seed))
-        return self.gain * Q * np.sign(np.diag(R))
+        with single_threaded():
+            Q, R = torch.linalg.qr(torch.from_numpy(_normal(wiring.mask.shape[0], seed)))
+        return np.asarray(self.gain * Q * R.diagonal().sign())
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,9 @@ def _scaled(W: NDArray[np.float64], wiring: Wiring, radius: float) -> NDArray[np
     plastic = W * wiring.mask if wiring.fixed is None else W * wiring.mask * np.isnan(wiring.fixed)
 
     def excess(scale: float) -> float:
-        return float(np.abs(np.linalg.eigvals(fixed + scale * plastic)).max()) - radius
+        with single_threaded():
+            eigenvalues = torch.linalg.eigvals(torch.from_numpy(fixed + scale * plastic))
+        return float(eigenvalues.abs().max()) - radius
 
     if radius == 0 and wiring.fixed is None:
         return np.zeros_like(W)

@@ -136,12 +136,7 @@ class SynapticWeights(nn.Module):
             ValueError: If signs, mask or fixed weights differ from the declared ones, or the weights violate them.
         """
         for name in ("sign", "mask", "fixed"):
-            declared, stored = getattr(self, name), state.get(prefix + name)
-            if (declared is None) != (stored is None) or (
-                declared is not None
-                and stored is not None
-                and not torch.equal(stored.to(declared).nan_to_num(7e7), declared.nan_to_num(7e7))
-            ):
+            if not _same(getattr(self, name), state.get(prefix + name)):
                 raise ValueError(
                     f"The saved '{prefix}{name}' is not the one this network declares. Build the network with the "
                     "configuration the weights were saved with (same Dale's law, connectivity and seed)."
@@ -180,3 +175,11 @@ class SynapticWeights(nn.Module):
         if self.fixed is not None:
             parts.append(f"fixed={int((~self.fixed.isnan()).sum())}")
         return ", ".join(parts)
+
+
+def _same(declared: Tensor | None, stored: Tensor | None) -> bool:
+    """Whether two optional arrays are equal in the coarser of their types, NaN included."""
+    if declared is None or stored is None:
+        return declared is stored
+    coarse = min(declared, stored, key=lambda array: torch.finfo(array.dtype).bits)
+    return torch.equal(declared.to(coarse).nan_to_num(7e7), stored.to(coarse).nan_to_num(7e7))

@@ -3,6 +3,7 @@
 __all__ = ["AbstractNetwork", "Trajectory"]
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurornn.connectivity import SynapticWeights
+from neurornn.networks._tau import TimeConstant
+from neurornn.trials import Trials
 
 
 class Trajectory(NamedTuple):
@@ -185,6 +188,21 @@ class AbstractNetwork(nn.Module, ABC):
                 f"channel {channel}. Mask missing data in the loss and put numbers in the inputs."
             )
 
+    def check_trials(self, trials: Trials) -> None:
+        """Refuse trials the network cannot run.
+
+        Args:
+            trials: Trials.
+
+        Raises:
+            ValueError: If they were sampled with another time step: each step would last another time than the task meant.
+        """
+        if not math.isclose(trials.info.dt, self.dt, rel_tol=1e-6):
+            raise ValueError(
+                f"Task '{trials.info.task}' was sampled with dt={trials.info.dt:g} ms but the network steps by "
+                f"dt={self.dt:g} ms. Make the task with dt={self.dt:g}, or use network.rescale_dt({trials.info.dt:g})."
+            )
+
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:  # noqa: ANN401
@@ -199,28 +217,35 @@ class AbstractNetwork(nn.Module, ABC):
             Missing and unexpected names, as in torch.
 
         Raises:
-            ValueError: If a name, a shape or a declared structure does not match.
+            ValueError: If a name, a shape or a declared structure does not match, or a value is not finite.
         """
         own = self.state_dict()
         if strict and set(own) != set(state_dict):
-            derived = {name for name in own if name.endswith((".weight", ".raw"))}
-            missing = {m for m in set(own) - set(state_dict) if not (m in derived and _twin(m) in state_dict)}
-            unknown = set(state_dict) - set(own)
+            missing = {name for name in set(own) - set(state_dict) if _twin(name) not in state_dict}
+            unknown = {name for name in set(state_dict) - set(own) if _twin(name) not in own}
             if missing or unknown:
                 raise ValueError(
                     f"The saved state belongs to another network: missing {sorted(missing)}, unknown {sorted(unknown)}."
                 )
         for name, value in state_dict.items():
-            if name in own and tuple(own[name].shape) != tuple(value.shape):
+            like = own.get(name, own.get(_twin(name)))
+            if like is not None and like.shape != value.shape:
                 raise ValueError(
-                    f"The saved '{name}' has shape {tuple(value.shape)} but the network needs {tuple(own[name].shape)}."
+                    f"The saved '{name}' has shape {tuple(value.shape)} but the network needs {tuple(like.shape)}."
                 )
         for prefix, module in self.named_modules():
-            if isinstance(module, SynapticWeights):
+            if isinstance(module, SynapticWeights | TimeConstant):
                 module.check_state(state_dict, prefix + ".")
+        for name, value in state_dict.items():
+            finite = (
+                torch.isfinite(value) if not name.endswith(".fixed") else ~torch.isinf(value)
+            )  # NaN: plastic
+            if not bool(finite.all()):
+                raise ValueError(f"The saved '{name}' holds values that are not finite.")
         return super().load_state_dict(state_dict, strict=strict, assign=assign)
 
 
 def _twin(name: str) -> str:
+    """The other name under which a state may hold the same matrix; empty if there is none."""
     stem, _, last = name.rpartition(".")
-    return f"{stem}.{'raw' if last == 'weight' else 'weight'}"
+    return {"raw": f"{stem}.weight", "weight": f"{stem}.raw"}.get(last, "")

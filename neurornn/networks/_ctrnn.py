@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from neurornn import kernels
+from neurornn._threads import single_threaded
 from neurornn.activations import Activation
 from neurornn.activations import activation as find_activation
 from neurornn.connectivity import (
@@ -44,7 +45,8 @@ class CTRNN(AbstractNetwork):
     :math:`\sqrt{2\alpha}\,\sigma_{rec}\,\xi_t` to the state itself. In current form the two are the same equation;
     in rate form the first passes through :math:`\phi` and the second does not (Murray 2019). A lone linear unit
     has stationary variance :math:`\sigma_{rec}^2 / (1 - \alpha/2)`, which tends to :math:`\sigma_{rec}^2` as
-    ``dt`` shrinks.
+    ``dt`` shrinks. In rate form noise with the input grows without bound inside a curved :math:`\phi` as ``dt``
+    shrinks: there the mean rates depend on ``dt``, and only noise on the state has a limit.
 
     Args:
         n_inputs: Number of input channels.
@@ -105,9 +107,13 @@ class CTRNN(AbstractNetwork):
         device: torch.device | str | None = None,
     ) -> None:
         super().__init__()
-        for name, size in (("n_inputs", n_inputs), ("n_units", n_units), ("n_outputs", n_outputs)):
-            if size < (0 if name == "n_inputs" else 1):
-                raise ValueError(f"{name} must be positive: got {size}.")
+        for name, size, least in (
+            ("n_inputs", n_inputs, 0),
+            ("n_units", n_units, 1),
+            ("n_outputs", n_outputs, 1),
+        ):
+            if size < least:
+                raise ValueError(f"{name} must be at least {least}: got {size}.")
         if form not in ("current", "rate"):
             raise ValueError(f"form must be 'current' or 'rate': got '{form}'.")
         if noise not in ("input", "state"):
@@ -239,9 +245,7 @@ class CTRNN(AbstractNetwork):
 
     @override
     def drift(self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]) -> Tensor:
-        current = nn.functional.linear(self.rate(state), self.W_rec) + nn.functional.linear(
-            input, self.W_in, self.bias
-        )
+        current = self._current(self.rate(state), input)
         target = current if self.form == "current" else self.activation(current)
         return (target - state) / self.tau
 
@@ -320,9 +324,14 @@ class CTRNN(AbstractNetwork):
             raise ValueError(
                 f"state must be (batch, unit) = {(n_trials, self.n_units)}: got {tuple(start.shape)}."
             )
-        states = self._run(start, inputs, noise)
-        rates = self.rate(states)
-        return Trajectory(states, rates, self.read_out(rates), states[:, -1])
+        if noise is not None and noise.shape != (n_trials, n_steps, self.n_units):
+            raise ValueError(
+                f"noise must be (batch, time, unit) = {(n_trials, n_steps, self.n_units)}: got {tuple(noise.shape)}."
+            )
+        with single_threaded():
+            states = self._run(start, inputs, noise)
+            rates = self.rate(states)
+            return Trajectory(states, rates, self.read_out(rates), states[:, -1])
 
     def _run(self, state: Tensor, inputs: Tensor, noise: Tensor | None) -> Tensor:
         alpha = self.alpha
@@ -347,8 +356,21 @@ class CTRNN(AbstractNetwork):
 
         Returns:
             A network with its own copy of the weights.
+
+        Raises:
+            ValueError: If ``dt`` is not in (0, tau], or the noise of this network has no limit as ``dt`` shrinks.
         """
         self.time_constant.check_dt(dt)
+        if (
+            self.form == "rate"
+            and self.noise == "input"
+            and self.sigma_rec
+            and self.activation.name != "identity"
+        ):
+            raise ValueError(
+                f"Noise inside the activation of a rate-form network scales with 1/sqrt(dt), so at dt={dt:g} ms this would "
+                "be another model. Rescale network.noiseless(), or build the network with noise='state'."
+            )
         twin = copy.deepcopy(self)
         twin.dt = float(dt)
         return twin

@@ -2,8 +2,10 @@
 
 __all__ = ["LearnedTau", "TimeConstant"]
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,9 +32,9 @@ class LearnedTau:
 
     def __post_init__(self) -> None:
         low, high = self.bounds
-        if not 0 < low < self.initial < high:
+        if not 0 < low < self.initial < high < math.inf:
             raise ValueError(
-                f"LearnedTau needs 0 < lower < initial < upper: got bounds={self.bounds} ms and initial={self.initial} ms."
+                f"LearnedTau needs 0 < lower < initial < upper, all finite: got bounds={self.bounds} ms and initial={self.initial} ms."
             )
 
 
@@ -49,6 +51,8 @@ class TimeConstant(nn.Module):
     Raises:
         ValueError: If ``dt`` does not lie in (0, tau] for every unit, or the count is wrong.
     """
+
+    value: Tensor
 
     def __init__(
         self,
@@ -70,13 +74,13 @@ class TimeConstant(nn.Module):
                 raise ValueError(
                     f"tau must be one number or n_units={n_units} of them: got shape {tuple(value.shape)}."
                 )
-            self.register_buffer("raw", value.detach().clone())
+            self.register_buffer("value", value.detach().clone())
         self.check_dt(dt)
 
     def forward(self) -> Tensor:
         """Time constants in ms."""
         if self.bounds is None:
-            return self.raw
+            return self.value
         low, high = self.bounds
         return low + (high - low) * torch.sigmoid(self.raw)
 
@@ -87,12 +91,31 @@ class TimeConstant(nn.Module):
             dt: Time step in ms.
 
         Raises:
-            ValueError: If ``dt`` is not in (0, tau] for every unit.
+            ValueError: If ``dt`` is not in (0, tau] for every unit, or a unit never moves.
         """
-        fastest = self.bounds[0] if self.bounds is not None else float(self.raw.min())
+        fastest, slowest = self.bounds or (float(self.value.min()), float(self.value.max()))
+        if not slowest < math.inf:
+            raise ValueError(f"tau must be finite: got {slowest:g} ms.")
         if not 0 < dt <= fastest * (1 + 1e-6):
             raise ValueError(
                 f"dt must lie in (0, tau]: got dt={dt:g} ms and tau={fastest:g} ms. Reduce dt or use slower units."
+            )
+
+    def check_state(self, state: Mapping[str, Any], prefix: str) -> None:
+        """Refuse a saved state with other fixed time constants than the declared ones; nothing is changed.
+
+        Args:
+            state: A state dictionary.
+            prefix: Prefix of this module's keys.
+
+        Raises:
+            ValueError: If they differ.
+        """
+        stored = state.get(prefix + "value")
+        if stored is not None and not torch.allclose(stored.to(self.value), self.value, rtol=1e-6):
+            raise ValueError(
+                f"The saved time constants ({_range(stored)}) are not those this network declares ({self.describe()}). "
+                "Build the network with the tau the weights were saved with."
             )
 
     def describe(self) -> str:
@@ -101,6 +124,9 @@ class TimeConstant(nn.Module):
             tau = self()
         if self.bounds is not None:
             return f"{tau.min().item():.3g} to {tau.max().item():.3g} ms, learned in {list(self.bounds)}"
-        if tau.ndim == 0 or bool((tau == tau[0]).all()):
-            return f"{tau.flatten()[0].item():g} ms"
-        return f"{tau.min().item():g} to {tau.max().item():g} ms"
+        return _range(tau)
+
+
+def _range(tau: Tensor) -> str:
+    low, high = tau.min().item(), tau.max().item()
+    return f"{low:g} ms" if low == high else f"{low:g} to {high:g} ms"

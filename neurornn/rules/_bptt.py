@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from neurornn._threads import single_threaded
 from neurornn.networks import AbstractNetwork
 from neurornn.objective import Objective
 from neurornn.rules._base import AbstractRule
@@ -40,9 +41,11 @@ class BPTT(AbstractRule):
         objective: Objective = Objective(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
+        network.check_trials(trials)
         trials = trials.to(next(network.parameters()))
-        loss = objective(network, trials, network(trials.inputs, generator=generator))
-        loss.backward()
+        with single_threaded():
+            loss = objective(network, trials, network(trials.inputs, generator=generator))
+            loss.backward()
         return loss.detach()
 
 
@@ -89,6 +92,7 @@ class TruncatedBPTT(AbstractRule):
         objective: Objective = Objective(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
+        network.check_trials(trials)
         trials = trials.to(next(network.parameters()))
         n_trials, n_steps = trials.mask.shape
         if self.depth > n_steps:
@@ -97,6 +101,13 @@ class TruncatedBPTT(AbstractRule):
                 f"({n_steps * trials.info.dt:g} ms). Use BPTT() or a smaller depth."
             )
         noise = network.draw_noise(n_trials, n_steps, generator)
+        with single_threaded():
+            return self._blocks(network, trials, objective, noise)
+
+    def _blocks(
+        self, network: AbstractNetwork, trials: Trials, objective: Objective, noise: Tensor | None
+    ) -> Tensor:
+        n_steps = trials.n_steps
         with torch.no_grad():
             states = network(trials.inputs, noise=noise).state
         total = states.new_zeros(())
