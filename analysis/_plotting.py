@@ -89,10 +89,11 @@ def value_text(value: object) -> str:
 
 
 def legend_beside(ax: "Axes", **options: Any) -> None:  # noqa: ANN401
-    """A legend to the right of the axes, where it covers no data.
+    """A legend to the right of the axes, where it covers neither data nor colour bar.
 
     Args:
         ax: Axes.
         options: Options of :meth:`matplotlib.axes.Axes.legend`.
     """
-    ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0, frameon=False, **options)
+    start = 1.35 if ax.child_axes else 1.02  # a colour bar beside the axes keeps its place
+    ax.legend(loc="upper left", bbox_to_anchor=(start, 1.0), borderaxespad=0.0, frameon=False, **options)
