@@ -6,8 +6,13 @@ __all__ = [
     "AbstractTwoChoice",
     "Choice",
     "ContextDecision",
+    "DelayedComparison",
+    "DelayedMatchToSample",
     "Epochs",
     "Fixed",
+    "FlipFlop",
+    "PerceptualDecision",
+    "ReadySetGo",
     "TaskNotFound",
     "Timing",
     "TrialDraws",
@@ -43,3 +48,8 @@ from neurornn.tasks._timing import TruncatedExponential as TruncatedExponential
 from neurornn.tasks._timing import Uniform as Uniform
 from neurornn.tasks._two_choice import AbstractTwoChoice as AbstractTwoChoice
 from neurornn.tasks.context_decision import ContextDecision as ContextDecision
+from neurornn.tasks.delayed_comparison import DelayedComparison as DelayedComparison
+from neurornn.tasks.delayed_match import DelayedMatchToSample as DelayedMatchToSample
+from neurornn.tasks.flip_flop import FlipFlop as FlipFlop
+from neurornn.tasks.perceptual_decision import PerceptualDecision as PerceptualDecision
+from neurornn.tasks.ready_set_go import ReadySetGo as ReadySetGo

@@ -95,7 +95,7 @@ class TrialDraws:
         return self._record(name, low + (high - low) * self._unit(name), unit)
 
     def choice(
-        self, name: str, values: Sequence[Any], *, unit: str = "", factor: bool = True
+        self, name: str, values: Sequence[Any] | NDArray[Any], *, unit: str = "", factor: bool = True
     ) -> NDArray[Any]:
         """One of a few values, all equally likely.
 

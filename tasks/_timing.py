@@ -15,6 +15,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -250,7 +251,7 @@ def as_timing(value: Timing) -> AbstractTiming:
     return Fixed(float(value))
 
 
-def to_steps(ms: NDArray[np.float64] | float, dt: float) -> NDArray[np.int64]:
+def to_steps(ms: NDArray[np.floating[Any]] | float, dt: float) -> NDArray[np.int64]:
     """Number of time steps nearest to a duration; half a step rounds up.
 
     Args:
