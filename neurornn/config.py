@@ -1,0 +1,167 @@
+"""Networks and everything they are made of as JSON, and back."""
+
+__all__ = ["TYPES", "decode", "describe", "encode", "network_from_config", "network_to_config"]
+
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from neurornn import connectivity
+from neurornn._coding import TYPES as TYPES
+from neurornn._coding import decode as decode
+from neurornn._coding import decode_fields, named, shown
+from neurornn._coding import encode as encode
+from neurornn.activations import Activation
+from neurornn.activations import activation as find_activation
+from neurornn.networks import CTRNN, AbstractNetwork, LearnedTau
+
+_NETWORK: Final[dict[str, Any]] = {
+    "n_inputs": int,
+    "n_units": int,
+    "n_outputs": int,
+    "tau": float | tuple[float, ...] | LearnedTau,
+    "dt": float,
+    "activation": str,
+    "form": Literal["current", "rate"],
+    "sigma_rec": float,
+    "noise": Literal["input", "state"],
+    "dale": connectivity.Dale | None,
+    "connectivity": connectivity.AbstractConnectivity,
+    "init": connectivity.AbstractInitialiser,
+    "bias": bool,
+    "train_initial_state": bool,
+    "seed": int,
+    "dtype": Literal["float16", "bfloat16", "float32", "float64"],
+}
+_DERIVED: Final = {"tau", "activation", "bias", "train_initial_state", "dtype"}
+
+
+def network_to_config(network: AbstractNetwork) -> dict[str, Any]:
+    """All that the constructor of a network was given, as JSON; weights are not part of it.
+
+    Learned time constants live in the weights, so they are written with their bounds and the middle of these as
+    initial value.
+
+    Args:
+        network: A :class:`~neurornn.CTRNN`.
+
+    Returns:
+        A dictionary that :func:`network_from_config` understands.
+
+    Raises:
+        ValueError: If the network has a part that no configuration can name, for instance an activation of your own.
+
+    Examples:
+        >>> config = network_to_config(CTRNN(3, 10, 2, dale=connectivity.Dale()))
+        >>> config["n_units"], config["activation"], config["dale"]["fraction_excitatory"]
+        (10, 'softplus', 0.8)
+    """
+    if type(network) is not CTRNN:
+        raise ValueError(
+            f"A {type(network).__name__} can be used but not written to a configuration: only CTRNN is known."
+        )
+    raw = {name: getattr(network, name) for name in _NETWORK.keys() - _DERIVED}
+    raw |= {
+        "tau": _tau(network),
+        "activation": _activation_name(network.activation),
+        "bias": network.bias is not None,
+        "train_initial_state": isinstance(network.start, nn.Parameter),
+        "dtype": str(network.recurrent.raw.dtype).removeprefix("torch."),
+    }
+    return {"type": "CTRNN", **{name: encode(raw[name], where=f"network.{name}") for name in _NETWORK}}
+
+
+def network_from_config(
+    config: Mapping[str, Any], *, device: torch.device | str | None = None, where: str = "network"
+) -> CTRNN:
+    """Build the network a configuration describes, with its initial weights.
+
+    Args:
+        config: What :func:`network_to_config` gave.
+        device: Device.
+        where: Name of the configuration in error messages.
+
+    Returns:
+        A network with the same structure; load its trained weights next.
+
+    Raises:
+        ValueError: If a key is unknown or missing, or a value has the wrong type or makes no sense.
+    """
+    if not isinstance(config, Mapping) or config.get("type") != "CTRNN":
+        raise ValueError(f"{where} must be a configuration of type 'CTRNN': got {shown(config)}.")
+    given = {name: value for name, value in config.items() if name != "type"}
+    arguments = decode_fields(given, _NETWORK, TYPES, where)
+    arguments["dtype"] = getattr(torch, arguments["dtype"])
+    try:
+        return CTRNN(**arguments, device=device)
+    except ValueError as error:
+        raise ValueError(f"{where} describes no network: {error}") from error
+
+
+def describe(value: Any) -> Any:  # noqa: ANN401
+    """A description of any object that changes when its settings do, for comparison and never for rebuilding.
+
+    Args:
+        value: Anything. Dataclasses are described field by field and other objects by their public attributes.
+
+    Returns:
+        What JSON can hold.
+
+    Examples:
+        >>> from neurornn import rules
+        >>> describe(rules.TruncatedBPTT(depth=5))
+        {'type': 'neurornn.rules._bptt.TruncatedBPTT', 'depth': 5, 'every': None}
+    """
+    return _describe(value, True)
+
+
+def _describe(value: Any, deeper: bool) -> Any:  # noqa: ANN401
+    if isinstance(value, Tensor | np.ndarray | np.generic):
+        value = value.tolist()
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _describe(each, deeper) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_describe(each, deeper) for each in value]
+    if isinstance(value, AbstractNetwork):
+        try:
+            return network_to_config(value)
+        except ValueError:
+            return {"type": named(value), "description": repr(value)}
+    if is_dataclass(value) and not isinstance(value, type):
+        settings = {each.name: getattr(value, each.name) for each in fields(value)}
+        return {"type": named(value), **_describe(settings, deeper)}
+    if deeper and hasattr(value, "__dict__") and not isinstance(value, type) and not inspect.isroutine(value):
+        settings = {name: each for name, each in vars(value).items() if not name.startswith("_")}
+        return {"type": named(value), **_describe(settings, False)}
+    return named(value)
+
+
+def _tau(network: CTRNN) -> Any:  # noqa: ANN401
+    bounds = network.time_constant.bounds
+    if bounds is not None:
+        return LearnedTau(sum(bounds) / 2, bounds)
+    return network.tau.detach().cpu().double().numpy().tolist()
+
+
+def _activation_name(activation: Activation) -> str:
+    x = torch.linspace(-3, 3, 61, dtype=torch.float64)
+    try:
+        known = find_activation(activation.name)
+    except ValueError:
+        known = None
+    if known is None or not torch.equal(known(x), activation(x)):
+        raise ValueError(
+            f"The activation '{activation.name}' can be used but not written to a configuration: only activations "
+            "known by name can be read back. Save the weights with network.state_dict() and build the network in code."
+        )
+    return activation.name
