@@ -4,6 +4,7 @@ __all__ = ["CTRNN"]
 
 import copy
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, Self
 
@@ -358,7 +359,10 @@ class CTRNN(AbstractNetwork):
             A network with its own copy of the weights.
 
         Raises:
-            ValueError: If ``dt`` is not in (0, tau], or the noise of this network has no limit as ``dt`` shrinks.
+            ValueError: If ``dt`` is not in (0, tau].
+
+        Warns:
+            UserWarning: If the noise of this network has no limit as ``dt`` shrinks.
         """
         self.time_constant.check_dt(dt)
         if (
@@ -367,9 +371,11 @@ class CTRNN(AbstractNetwork):
             and self.sigma_rec
             and self.activation.name != "identity"
         ):
-            raise ValueError(
-                f"Noise inside the activation of a rate-form network scales with 1/sqrt(dt), so at dt={dt:g} ms this would "
-                "be another model. Rescale network.noiseless(), or build the network with noise='state'."
+            warnings.warn(
+                "Noise inside the activation of a rate-form network scales with 1/sqrt(dt) before it is rectified, so the "
+                f"mean rates at dt={dt:g} ms differ from those at dt={self.dt:g} ms. Noise on the state (noise='state') has "
+                "a limit.",
+                stacklevel=2,
             )
         twin = copy.deepcopy(self)
         twin.dt = float(dt)
