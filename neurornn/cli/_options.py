@@ -102,8 +102,8 @@ class NetworkOptions:
             sigma_rec=self.sigma_rec,
             noise=self.noise,
             dale=None if self.excitatory is None else wiring.Dale(self.excitatory, self.rectifier),
-            connectivity=self.connectivity and build(self.connectivity, CONNECTIVITY, what="connectivity"),
-            init=self.init and build(self.init, INITIALISERS, what="initialisation"),
+            connectivity=_optional(self.connectivity, CONNECTIVITY, "connectivity"),
+            init=_optional(self.init, INITIALISERS, "initialisation"),
             train_initial_state=self.train_initial_state,
             seed=seed,
         )
@@ -187,3 +187,7 @@ class TrainingOptions:
 
 def _with_parameters(kind: type[torch.optim.Optimizer], parameters: list[torch.nn.Parameter]) -> Any:  # noqa: ANN401
     return lambda **options: kind(parameters, **options)
+
+
+def _optional(text: str | None, known: dict[str, Any], what: str) -> Any:  # noqa: ANN401
+    return None if text is None else build(text, known, what=what)
