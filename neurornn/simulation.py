@@ -36,9 +36,10 @@ def simulate(
         seed: Seed of the recurrent noise.
 
     Returns:
-        A dataset with dimensions ``trial, time, unit, input, output``: variables ``input``, ``state``, ``rate``,
-        ``output``, ``target``, ``mask`` and ``valid`` (1 inside the trial, 0 in its padding), the conditions and
-        epoch bounds as coordinates of ``trial``, cell types and areas as coordinates of ``unit``.
+        A dataset with dimensions ``trial, time, unit, input, output``: variables ``inputs``, ``state``, ``rate``,
+        ``outputs``, ``targets``, ``mask`` and ``valid`` (1 inside the trial, 0 in its padding), the conditions and
+        epoch bounds as coordinates of ``trial``, cell types and areas as coordinates of ``unit``, channel names as
+        coordinates of ``input`` and ``output``.
 
     Examples:
         >>> import neurornn
@@ -80,11 +81,11 @@ def simulate(
 
     return xr.Dataset(
         {
-            "input": array(trials.inputs, "input", "input"),
+            "inputs": array(trials.inputs, "input", "input"),
             "state": array(run.state, "unit", "state"),
             "rate": array(run.rate, "unit", "firing rate"),
-            "output": array(run.output, "output", "output"),
-            "target": array(trials.targets, "output", "target"),
+            "outputs": array(run.output, "output", "output"),
+            "targets": array(trials.targets, "output", "target"),
             "mask": array(trials.mask, "", "weight in the loss"),
             "valid": array(trials.valid, "", "inside the trial"),
         },
