@@ -122,9 +122,7 @@ class TimeConstant(nn.Module):
         """One short phrase for the network's ``repr``."""
         with torch.no_grad():
             tau = self()
-        if self.bounds is not None:
-            return f"{tau.min().item():.3g} to {tau.max().item():.3g} ms, learned in {list(self.bounds)}"
-        return _range(tau)
+        return _range(tau) + ("" if self.bounds is None else f", learned in {list(self.bounds)} ms")
 
 
 def _range(tau: Tensor) -> str:
