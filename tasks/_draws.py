@@ -6,8 +6,6 @@ stream named after it, and its value is computed from (seed, task, stream, trial
 
 __all__ = ["TrialDraws"]
 
-import difflib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurornn.random import counter_normal, counter_uniform, derive_seed
+from neurornn.tasks._given import check_known, replacement
 from neurornn.tasks._timing import Choice, Fixed, Timing, as_timing, to_steps
 
 _STEP_BITS, _CHANNEL_BITS = 18, 12
@@ -158,7 +157,7 @@ class TrialDraws:
         timing = as_timing(timing)
         shortest = timing.lower
         if name in self.given:
-            shortest = float(np.min(self._replacement(name, np.zeros(1))))
+            shortest = float(replacement(name, self.given[name], np.zeros(self.n_trials)).min())
         if shortest < self.dt and not (optional and shortest == 0):
             raise ValueError(
                 f"dt must be at most as long as the shortest epoch: got dt={self.dt:g} ms and '{name}' of {shortest:g} ms. "
@@ -235,23 +234,8 @@ class TrialDraws:
 
         Args:
             derived: Names of conditions that follow from others.
-
-        Raises:
-            ValueError: If a condition is unknown or cannot be set.
         """
-        for name in self.given:
-            if name in self.names:
-                continue
-            known = ", ".join(self.names) or "none"
-            if name in set(derived):
-                raise ValueError(
-                    f"Condition '{name}' follows from the others and cannot be set. These can: {known}."
-                )
-            close = difflib.get_close_matches(str(name), self.names, n=1)
-            hint = f" Did you mean '{close[0]}'?" if close else ""
-            raise ValueError(
-                f"Task '{self.task}' has no condition '{name}'.{hint} These can be set: {known}."
-            )
+        check_known(self.given, self.names, derived, self.task)
 
     def _unit(self, name: str) -> NDArray[np.float64]:
         return counter_uniform(self._key(name), self.index.astype(np.uint64))
@@ -288,31 +272,8 @@ class TrialDraws:
         if name in self.names:
             raise ValueError(f"'{name}' was drawn twice: conditions need different names.")
         self.names.append(name)
-        values = self._replacement(name, drawn, options) if name in self.given else drawn
+        values = replacement(name, self.given[name], drawn, options) if name in self.given else drawn
         self.conditions[name] = values
         if unit:
             self.units[name] = unit
         return values
-
-    def _replacement(
-        self, name: str, drawn: NDArray[Any], options: NDArray[Any] | None = None
-    ) -> NDArray[Any]:
-        values = np.asarray(self.given[name])
-        if values.shape not in ((), (self.n_trials,)):
-            raise ValueError(
-                f"Condition '{name}' has shape {values.shape} for {self.n_trials} trials: give one value, or one for each trial."
-            )
-        kind = drawn.dtype.kind
-        if kind in "Ub":
-            allowed = [] if options is None else options.tolist()
-            strange = [value for value in values.ravel().tolist() if value not in allowed]
-            if strange:
-                close = difflib.get_close_matches(str(strange[0]), [str(each) for each in allowed], n=1)
-                hint = f" Did you mean '{close[0]}'?" if close and kind == "U" else ""
-                raise ValueError(f"Condition '{name}' must be one of {allowed}: got {strange[0]!r}.{hint}")
-            values = values.astype(drawn.dtype)
-        elif values.dtype.kind not in "iufb" or not all(map(math.isfinite, values.ravel().tolist())):
-            raise ValueError(f"Condition '{name}' needs finite numbers: got {self.given[name]!r}.")
-        else:
-            values = values.astype(np.result_type(drawn.dtype, values.dtype))
-        return np.broadcast_to(values, (self.n_trials,)).copy()

@@ -72,7 +72,7 @@ class ContextDecision(AbstractTwoChoice):
     sigma_in: float = 0.1
     motion_coherences: tuple[float, ...] = (-0.5, -0.15, -0.05, 0.05, 0.15, 0.5)
     colour_coherences: tuple[float, ...] = (-0.5, -0.15, -0.05, 0.05, 0.15, 0.5)
-    scale: float = 1.0
+    scale: float = 2.0
     stimulus: Timing = 800.0
     delay: Timing = 0.0
 

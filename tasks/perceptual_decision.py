@@ -72,7 +72,7 @@ class PerceptualDecision(AbstractTwoChoice):
         0.256,
         0.512,
     )
-    scale: float = 1.0
+    scale: float = 2.0
     stimulus: Timing = 800.0
     delay: Timing = 0.0
     p_catch: float = 0.0
