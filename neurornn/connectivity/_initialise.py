@@ -82,9 +82,14 @@ class BalancedGamma(AbstractInitialiser):
     @override
     def matrix(self, wiring: Wiring, sign: NDArray[np.float64] | None, seed: int) -> NDArray[np.float64]:
         if sign is None or not (sign < 0).any() or not (sign > 0).any():
+            found = (
+                "no cell types"
+                if sign is None
+                else f"{(sign > 0).sum()} excitatory, {(sign < 0).sum()} inhibitory"
+            )
             raise ValueError(
-                "BalancedGamma balances excitation against inhibition and needs units of both types. "
-                "Give the network dale=Dale() or use Gaussian()."
+                f"BalancedGamma balances excitation against inhibition and needs units of both types: got {found}. "
+                "Change dale=Dale(fraction_excitatory=...) or n_units, or use Gaussian()."
             )
         n = wiring.mask.shape[0]
         u = counter_uniform(

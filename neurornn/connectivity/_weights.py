@@ -135,13 +135,16 @@ class SynapticWeights(nn.Module):
         Raises:
             ValueError: If signs, mask or fixed weights differ from the declared ones, or the weights violate them.
         """
+        if not any(name.startswith(prefix) for name in state):
+            return  # a partial load that leaves this matrix alone
         for name in ("sign", "mask", "fixed"):
             if not _same(getattr(self, name), state.get(prefix + name)):
                 raise ValueError(
                     f"The saved '{prefix}{name}' is not the one this network declares. Build the network with the "
                     "configuration the weights were saved with (same Dale's law, connectivity and seed)."
                 )
-        weight, raw = state.get(prefix + "weight"), state.get(prefix + "raw")
+        saved = (state.get(prefix + name) for name in ("weight", "raw"))
+        weight, raw = (None if value is None else _coarsened(value, self.raw) for value in saved)
         if weight is not None:
             self._check(weight, f"The saved '{prefix}weight'")
         if weight is not None and raw is not None and not torch.equal(self._effective(raw), weight.to(raw)):
@@ -181,5 +184,11 @@ def _same(declared: Tensor | None, stored: Tensor | None) -> bool:
     """Whether two optional arrays are equal in the coarser of their types, NaN included."""
     if declared is None or stored is None:
         return declared is stored
-    coarse = min(declared, stored, key=lambda array: torch.finfo(array.dtype).bits)
-    return torch.equal(declared.to(coarse).nan_to_num(7e7), stored.to(coarse).nan_to_num(7e7))
+    stored = _coarsened(stored, declared)
+    return torch.equal(declared.to(stored).nan_to_num(7e7), stored.nan_to_num(7e7))
+
+
+def _coarsened(stored: Tensor, own: Tensor) -> Tensor:
+    """A saved array in the coarser of its own type and the network's, where both round alike."""
+    finer = torch.finfo(stored.dtype).bits > torch.finfo(own.dtype).bits
+    return stored.to(own.dtype) if finer else stored

@@ -138,6 +138,11 @@ class CTRNN(AbstractNetwork):
         sign = None if dale is None else np.where(self._cell_types == "E", 1.0, -1.0)
         rectifier = "abs" if dale is None else dale.rectifier
         excitatory = torch.as_tensor(self._cell_types == "E")
+        if dale is not None and dale.excitatory_readout and not bool(excitatory.any()):
+            raise ValueError(
+                f"The output is read from excitatory units and there are none among n_units={n_units} with "
+                f"fraction_excitatory={dale.fraction_excitatory:g}. Raise either, or set excitatory_readout=False."
+            )
         self.recurrent = SynapticWeights(
             n_units,
             n_units,
