@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 def replacement(
     name: str,
-    given: Any,
+    given: object,
     drawn: NDArray[Any],
-    options: NDArray[Any] | None = None,  # noqa: ANN401
+    options: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Values given for a condition, in the type of the drawn ones.
 
@@ -78,6 +78,6 @@ def check_known(given: Iterable[str], known: Collection[str], derived: Iterable[
         raise ValueError(f"Task '{task}' has no condition '{name}'.{hint} These can be set: {listed}.")
 
 
-def _did_you_mean(word: Any, known: Iterable[Any]) -> str:  # noqa: ANN401
+def _did_you_mean(word: object, known: Iterable[object]) -> str:
     close = difflib.get_close_matches(str(word), [str(each) for each in known], n=1)
     return f" Did you mean '{close[0]}'?" if close else ""
