@@ -21,7 +21,9 @@ class SpectrumReport:
         spectral_radius: Largest modulus.
         bulk_radius: Radius random-matrix theory predicts for weights of the same variances,
             :math:`\sqrt{\sum_j \mathrm{Var}(W_{\cdot j})}` with one variance for each presynaptic cell type.
-        outliers: Eigenvalues beyond 1.2 times the bulk radius, largest first: structure, not randomness.
+        outliers: Eigenvalues beyond :math:`1 + 2/\sqrt{n}` times the bulk radius, largest first: structure, not
+            randomness. The edge of a finite random matrix is blurred by about :math:`1/\sqrt{n}`, where
+            :math:`n = (\sum_j v_j)^2 / \sum_j v_j^2` counts the presynaptic units that carry the variance :math:`v`.
         ei_balance: For each unit :math:`(E - I)/(E + I)` of its summed recurrent input weights: 0 is balance and 1
             is excitation alone; NaN for a unit without recurrent input.
 
@@ -68,7 +70,11 @@ def spectrum_report(network: "CTRNN") -> SpectrumReport:
     types = network.cell_types
     eigenvalues = np.linalg.eigvals(W)
     eigenvalues = eigenvalues[np.argsort(-np.abs(eigenvalues), kind="stable")]
-    bulk = float(np.sqrt(sum(W[:, types == kind].var() * (types == kind).sum() for kind in np.unique(types))))
+    variance = np.empty(types.size)
+    for kind in np.unique(types):
+        variance[types == kind] = W[:, types == kind].var()
+    bulk = float(np.sqrt(variance.sum()))
+    blur = 2 * np.sqrt(np.square(variance).sum()) / variance.sum() if bulk > 0 else 0.0
     excitation, inhibition = np.clip(W, 0, None).sum(1), np.clip(-W, 0, None).sum(1)
     total = excitation + inhibition
     balance = np.divide(excitation - inhibition, total, out=np.full(total.shape, np.nan), where=total > 0)
@@ -76,6 +82,6 @@ def spectrum_report(network: "CTRNN") -> SpectrumReport:
         eigenvalues=eigenvalues,
         spectral_radius=float(np.abs(eigenvalues[0])),
         bulk_radius=bulk,
-        outliers=eigenvalues[np.abs(eigenvalues) > 1.2 * bulk],
+        outliers=eigenvalues[np.abs(eigenvalues) > (1 + blur) * bulk],
         ei_balance=balance,
     )
