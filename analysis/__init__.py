@@ -1,6 +1,7 @@
 """Analyses of networks and recordings."""
 
-__all__ = ["landscape", "pca"]
+__all__ = ["behaviour", "landscape", "pca"]
 
+from neurornn.analysis import behaviour as behaviour
 from neurornn.analysis import landscape as landscape
 from neurornn.analysis import pca as pca

@@ -1,13 +1,15 @@
 """Activity as samples and as condition averages, padding and missing values kept apart."""
 
-__all__ = ["activity", "condition_average", "groups_of"]
+__all__ = ["activity", "by_group", "condition_average", "groups_of"]
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+
+from neurornn.analysis._plotting import value_text
 
 
 def activity(ds: xr.Dataset, variable: str) -> tuple[xr.DataArray, int]:
@@ -73,6 +75,34 @@ def groups_of(
     return {
         name: level[rows[:, k]] for k, (name, level) in enumerate(zip(names, levels, strict=True))
     }, member
+
+
+def by_group(ds: xr.Dataset, by: str, analyse: Callable[[Any, NDArray[np.bool_]], xr.Dataset]) -> xr.Dataset:
+    """An analysis of the trials of each group, stacked along a dimension ``group``.
+
+    Args:
+        ds: Trials.
+        by: Condition variable whose values are the groups.
+        analyse: From the value of a group and which trials are its own to a dataset of fixed shape.
+
+    Returns:
+        The results, with the values as coordinate ``group``.
+
+    Raises:
+        ValueError: As the analysis does, naming the group.
+    """
+    levels, member = groups_of(ds, [by])
+    parts = []
+    for k, value in enumerate(levels[by]):
+        try:
+            parts.append(analyse(value, member == k))
+        except ValueError as error:
+            raise ValueError(f"With {by}={value_text(value)}: {error}") from error
+    index = xr.DataArray(
+        levels[by], dims="group", name="group", attrs={"long_name": by.replace("_", " ")} | ds[by].attrs
+    )
+    joined = xr.concat(parts, dim=index, data_vars="all", coords="minimal", compat="override", join="exact")
+    return joined.assign_attrs(by=by, n_trials_without_group=int((member < 0).sum()))
 
 
 def condition_average(data: xr.DataArray, names: Sequence[str]) -> xr.DataArray:

@@ -178,15 +178,15 @@ class Plane:
         Raises:
             ValueError: If no state is finite.
         """
-        flat = self.coordinates(states).reshape(-1, 2)
-        flat = flat[np.isfinite(flat).all(1)]
-        if not len(flat):
+        everywhere = self.coordinates(states).reshape(-1, 2)
+        where = everywhere[np.isfinite(everywhere).all(1)]
+        if not len(where):
             raise ValueError("No state is finite: there is nothing to surround.")
-        low, high = flat.min(0), flat.max(0)
+        low, high = where.min(0), where.max(0)
         size = high - low
         room = margin * np.where(size > 0, size, size.max() if size.max() > 0 else 1.0)
-        low, high = low - room, high + room
-        return float(low[0]), float(high[0]), float(low[1]), float(high[1])
+        (x_min, y_min), (x_max, y_max) = (low - room).tolist(), (high + room).tolist()
+        return x_min, x_max, y_min, y_max
 
 
 def _states(states: ArrayLike | xr.DataArray, n_units: int) -> NDArray[np.float64]:
