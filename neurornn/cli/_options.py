@@ -149,7 +149,8 @@ class TrainingOptions:
         clip_norm: Largest norm of the gradient; None does not clip.
         validate_every: Steps between validations.
         target_performance: Stop when the validation performance reaches this.
-        checkpoint_every: Steps between checkpoints; an interrupted run continues from the last one.
+        checkpoint_every: Steps between checkpoints, a multiple of validate_every; an interrupted run continues from
+            the last one. The default is validate_every.
     """
 
     rule: str = "bptt"
@@ -159,7 +160,7 @@ class TrainingOptions:
     clip_norm: float | None = 1.0
     validate_every: int = 50
     target_performance: float | None = None
-    checkpoint_every: int = 100
+    checkpoint_every: int | None = None
 
     def build_rule(self) -> rules.AbstractRule:
         """The learning rule.
