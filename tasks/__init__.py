@@ -1,6 +1,7 @@
 """Cognitive tasks: trials made in whole arrays, each a function of (task, seed, trial number)."""
 
 __all__ = [
+    "NEUROGYM_EXCEPTIONS",
     "AbstractTask",
     "AbstractTiming",
     "AbstractTwoChoice",
@@ -11,6 +12,7 @@ __all__ = [
     "Epochs",
     "Fixed",
     "FlipFlop",
+    "NeurogymTask",
     "PerceptualDecision",
     "ReadySetGo",
     "TaskNotFound",
@@ -20,8 +22,10 @@ __all__ = [
     "Uniform",
     "choice_behaviour",
     "epoch_average",
+    "from_neurogym",
     "make",
     "names",
+    "neurogym_ids",
     "one_hot",
     "opposed",
     "register",
@@ -35,6 +39,10 @@ from neurornn.tasks._encoders import one_hot as one_hot
 from neurornn.tasks._encoders import opposed as opposed
 from neurornn.tasks._encoders import ring as ring
 from neurornn.tasks._epochs import Epochs as Epochs
+from neurornn.tasks._neurogym import NEUROGYM_EXCEPTIONS as NEUROGYM_EXCEPTIONS
+from neurornn.tasks._neurogym import from_neurogym as from_neurogym
+from neurornn.tasks._neurogym import neurogym_ids as neurogym_ids
+from neurornn.tasks._neurogym_task import NeurogymTask as NeurogymTask
 from neurornn.tasks._registry import TaskNotFound as TaskNotFound
 from neurornn.tasks._registry import make as make
 from neurornn.tasks._registry import names as names
