@@ -1,0 +1,292 @@
+"""The state of a training between two steps, and the moves that change it."""
+
+__all__ = ["Diverged", "Session", "TrainingTask"]
+
+import contextlib
+import math
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from neurornn._record import Plan, Record, StopReason
+from neurornn._threads import single_threaded
+from neurornn.checkpoint import Checkpoint, check_settings, load_checkpoint, save_checkpoint
+from neurornn.config import describe
+from neurornn.networks import AbstractNetwork
+from neurornn.objective import Objective
+from neurornn.random import derive_seed, torch_generator
+from neurornn.rules import AbstractRule
+from neurornn.storage import make_folder
+from neurornn.trials import Trials
+
+_EXPLODED: Final = 1e6  # times the first loss, or times 1 if that is smaller
+
+
+class TrainingTask(Protocol):
+    """What training needs of a task; every task of the package has it."""
+
+    @property
+    def name(self) -> str:
+        """Versioned name."""
+
+    @property
+    def dt(self) -> float:
+        """Time step in ms."""
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of input channels."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of output channels."""
+
+    @property
+    def n_conditions(self) -> int:
+        """Number of conditions a balanced batch visits."""
+
+    @property
+    def supports_balanced(self) -> bool:
+        """Whether ``sample(balanced=True)`` works."""
+
+    def sample(self, n_trials: int, *, seed: int, first: int = 0, balanced: bool = False) -> Trials:
+        """Trials ``first`` to ``first + n_trials - 1`` of a seed, whatever batch they are drawn in."""
+
+    def performance(self, trials: Trials, output: Tensor) -> NDArray[np.float64]:
+        """How well each trial was done, between 0 and 1; NaN where there is nothing to get right."""
+
+
+class Diverged(Exception):
+    """A step or a validation failed."""
+
+    def __init__(self, step: int, loss: float, problem: str) -> None:
+        super().__init__(problem)
+        self.step, self.loss, self.problem = step, loss, problem
+
+
+class Session:
+    """A training between two steps."""
+
+    def __init__(
+        self,
+        network: AbstractNetwork,
+        task: TrainingTask,
+        rule: AbstractRule,
+        objective: Objective,
+        optimizer: torch.optim.Optimizer | None,
+        plan: Plan,
+        path: Path | None,
+    ) -> None:
+        _check_fit(network, task)
+        if optimizer is None:
+            optimizer = torch.optim.Adam(
+                [each for each in network.parameters() if each.requires_grad], lr=1e-3
+            )
+        self.network, self.task, self.rule, self.objective = network, task, rule, objective
+        self.optimizer, self.plan, self.path = optimizer, plan, path
+        self.parameters: list[nn.Parameter] = [
+            each for group in optimizer.param_groups for each in group["params"]
+        ]
+        self.like = next(network.parameters())
+        self.settings = {
+            "network": describe(network),
+            "task": describe(task),
+            "rule": describe(rule),
+            "objective": describe(objective),
+            "optimizer": _describe_optimizer(network, optimizer),
+            **{
+                name: getattr(plan, name)
+                for name in ("batch_size", "seed", "clip_norm", "validate_every", "n_validation")
+            },
+        }
+        self.record = Record()
+        if path is not None:
+            make_folder(path.parent)
+            if path.exists():
+                self._resume(path)
+        self.trials = task.sample(
+            plan.n_validation, seed=derive_seed(plan.seed, "validation"), balanced=task.supports_balanced
+        )
+        self._keep()
+
+    @property
+    def step(self) -> int:
+        """Number of steps done."""
+        return len(self.record.steps)
+
+    def check(self) -> StopReason | None:
+        """Validate and write a checkpoint if it is time to.
+
+        Returns:
+            Why the training ends here, or None if it goes on.
+        """
+        plan, record = self.plan, self.record
+        done = self.step >= plan.n_steps
+        due = (done or self.step % plan.validate_every == 0) and record.validated != self.step
+        if due:
+            self._validate()
+            self._keep()
+        reached = (
+            plan.target_performance is not None
+            and record.validated == self.step
+            and record.performance >= plan.target_performance
+        )
+        if due and (done or reached or self.step % plan.saves_every == 0):
+            self.save()
+        return "target reached" if reached else "steps done" if done else None
+
+    def advance(self) -> None:
+        """One step: a batch, its gradient, a move of the optimiser."""
+        plan = self.plan
+        trials = self.task.sample(
+            plan.batch_size, seed=derive_seed(plan.seed, "train"), first=self.step * plan.batch_size
+        )
+        noise = torch_generator(plan.seed, "noise", self.step, device=self.like.device)
+        self.network.zero_grad(set_to_none=True)
+        loss = float(self.rule.backward(self.network, trials, objective=self.objective, generator=noise))
+        with single_threaded():
+            norm = self._gradient_norm()
+        self._refuse_divergence(self.step + 1, loss, norm, "loss")
+        if plan.clip_norm is not None and norm > plan.clip_norm:
+            for each in self.parameters:
+                if each.grad is not None:
+                    each.grad.mul_(plan.clip_norm / norm)
+        with _uninterrupted(), single_threaded():  # weights, optimiser and record move together
+            self.optimizer.step()
+            self.record.steps.append((loss, norm))
+
+    def save(self) -> None:
+        """Write a checkpoint, if there is a place for it."""
+        if self.path is not None:
+            save_checkpoint(
+                self.path,
+                Checkpoint(
+                    step=self.step,
+                    network=self.network.state_dict(),
+                    optimizer=self.optimizer.state_dict(),
+                    history=self.record.arrays(),
+                    settings=self.settings,
+                ),
+            )
+
+    def save_interrupted(self) -> None:
+        """Write a checkpoint of weights that were not validated, if they are numbers at all."""
+        if all(bool(each.isfinite().all()) for each in self.network.parameters()):
+            self.save()
+
+    def restore(self) -> None:
+        """Give the network its last good weights back."""
+        self.network.load_state_dict(self.good)
+        self.network.zero_grad(set_to_none=True)
+
+    def _keep(self) -> None:
+        self.good = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.kept = self.step
+
+    def _resume(self, path: Path) -> None:
+        saved = load_checkpoint(path)
+        check_settings(path, saved.settings, self.settings)
+        if saved.step > self.plan.n_steps:
+            raise ValueError(
+                f"The checkpoint '{path}' holds {saved.step} steps and n_steps={self.plan.n_steps} are wanted. Ask for "
+                "at least as many, or use another path to train anew."
+            )
+        self.network.load_state_dict(saved.network)
+        self.optimizer.load_state_dict(dict(saved.optimizer))
+        self.record = Record.of(saved.history)
+        if (
+            saved.step < self.plan.n_steps
+        ):  # a shorter plan ended with a validation that a longer one does not have
+            every = self.plan.validate_every
+            self.record.validations = [each for each in self.record.validations if each[0] % every == 0]
+
+    def _validate(self) -> None:
+        noise = torch_generator(self.plan.seed, "validation noise", device=self.like.device)
+        trials = self.trials.to(self.like)
+        with torch.no_grad(), single_threaded():
+            run = self.network(trials.inputs, generator=noise)
+            loss = float(self.objective(self.network, trials, run))
+        self._refuse_divergence(self.step, loss, 0.0, "validation loss")
+        each = np.asarray(self.task.performance(self.trials, run.output.to(self.trials.inputs)), dtype=float)
+        if np.isnan(each).all():
+            raise ValueError(
+                f"Task '{self.task.name}' gives no performance: it is NaN in all {each.size} validation trials. "
+                "Correct its behaviour, or validate on more trials with n_validation."
+            )
+        self.record.validations.append((self.step, loss, float(np.nanmean(each))))
+
+    def _gradient_norm(self) -> float:
+        squares = [each.grad.double().square().sum() for each in self.parameters if each.grad is not None]
+        if not squares:
+            raise ValueError(
+                f"{type(self.rule).__name__} left no gradient on any parameter of the optimiser. Give the optimiser "
+                "parameters that the rule trains."
+            )
+        return math.sqrt(float(torch.stack(squares).sum()))
+
+    def _refuse_divergence(self, step: int, loss: float, norm: float, what: str) -> None:
+        first = self.record.steps[0][0] if self.record.steps else loss
+        if not math.isfinite(loss):
+            raise Diverged(step, loss, f"the {what} is {loss}")
+        if not math.isfinite(norm):
+            raise Diverged(step, loss, f"the norm of the gradient is {norm} (the loss is {loss:.4g})")
+        if loss > _EXPLODED * max(1.0, first):
+            raise Diverged(step, loss, f"the {what} is {loss:.4g} and was {first:.4g} in the first step")
+
+
+def _check_fit(network: AbstractNetwork, task: TrainingTask) -> None:
+    for name, kind in (("n_inputs", "input"), ("n_outputs", "output")):
+        wanted, got = getattr(task, name), getattr(network, name)
+        if wanted != got:
+            raise ValueError(
+                f"Task '{task.name}' has {wanted} {kind} channels but the network was built with {name}={got}. "
+                f"Build it with {name}=task.{name}."
+            )
+    if not math.isclose(task.dt, network.dt, rel_tol=1e-6):
+        raise ValueError(
+            f"Task '{task.name}' steps by dt={task.dt:g} ms but the network by dt={network.dt:g} ms. Make the task "
+            f"with dt={network.dt:g}, or use network.rescale_dt({task.dt:g})."
+        )
+
+
+def _describe_optimizer(network: AbstractNetwork, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    if isinstance(optimizer, torch.optim.LBFGS):
+        raise ValueError(
+            "LBFGS asks for several gradients in a step, which training does not give. Use torch.optim.Adam or SGD."
+        )
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    groups = []
+    for group in optimizer.param_groups:
+        strangers = sum(id(each) not in names for each in group["params"])
+        if strangers:
+            raise ValueError(
+                f"The optimiser holds {strangers} parameters that do not belong to the network. Build it with "
+                "network.parameters() of the network that is trained."
+            )
+        options = {key: describe(value) for key, value in group.items() if key != "params"}
+        groups.append({**options, "parameters": [names[id(each)] for each in group["params"]]})
+    return {"type": describe(type(optimizer)), "groups": groups}
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment. Signals reach the main thread alone."""
+    previous = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or previous is None:
+        yield
+        return
+    held: list[Any] = []
+    signal.signal(signal.SIGINT, lambda *signal_and_frame: held.append(signal_and_frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if held and callable(previous):
+        previous(*held[0])
