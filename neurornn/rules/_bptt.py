@@ -24,10 +24,10 @@ class BPTT(AbstractRule):
         https://doi.org/10.1109/5.58337
 
     Examples:
-        >>> import neurornn
-        >>> network = neurornn.CTRNN(7, 20, 2)
-        >>> trials = neurornn.tasks.make("context-decision").sample(8, seed=0)
-        >>> loss = BPTT().backward(network, trials)
+        >>> from neurornn import CTRNN, tasks
+        >>> task = tasks.make("context-decision")
+        >>> network = CTRNN(task.n_inputs, 20, task.n_outputs)
+        >>> loss = BPTT().backward(network, task.sample(8, seed=0))
         >>> bool(loss > 0), all(p.grad is not None for p in network.parameters())
         (True, True)
     """
@@ -54,9 +54,9 @@ class TruncatedBPTT(AbstractRule):
     r"""Truncated back-propagation: every ``every`` steps the loss of those steps travels ``depth`` steps back.
 
     Trials are cut into blocks of ``every`` steps. The loss of a block is back-propagated through the block and
-    through the steps before it, ``depth`` steps in all, along the trajectory that the whole forward pass visited.
-    With ``every = depth`` the blocks are independent windows; with ``depth`` equal to the trial length the
-    gradient is exact.
+    through the ``depth - every`` steps before it, along the trajectory that the whole forward pass visited.
+    With ``every = depth`` the blocks are independent windows; once ``depth - every`` reaches the trial length, or
+    one block holds the trial, the gradient is exact. The padding of a trial changes nothing.
 
     Attributes:
         depth: Number of steps (not ms) gradients travel back, the block included.
@@ -94,13 +94,7 @@ class TruncatedBPTT(AbstractRule):
     ) -> Tensor:
         network.check_trials(trials)
         trials = trials.to(next(network.parameters()))
-        n_trials, n_steps = trials.mask.shape
-        if self.depth > n_steps:
-            raise ValueError(
-                f"The truncation of {self.depth} steps is longer than the trial of {n_steps} steps "
-                f"({n_steps * trials.info.dt:g} ms). Use BPTT() or a smaller depth."
-            )
-        noise = network.draw_noise(n_trials, n_steps, generator)
+        noise = network.draw_noise(trials.n_trials, trials.n_steps, generator)
         with single_threaded():
             return self._blocks(network, trials, objective, noise)
 
@@ -113,7 +107,7 @@ class TruncatedBPTT(AbstractRule):
         total = states.new_zeros(())
         for block in range(0, n_steps, self._block):
             end = min(block + self._block, n_steps)
-            start = max(0, end - self.depth)
+            start = max(0, block + self._block - self.depth)
             run = network(
                 trials.inputs[:, start:end],
                 None if start == 0 else states[:, start - 1],
