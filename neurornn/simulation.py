@@ -42,9 +42,9 @@ def simulate(
         coordinates of ``input`` and ``output``.
 
     Examples:
-        >>> import neurornn
-        >>> task = neurornn.tasks.make("context-decision")
-        >>> ds = simulate(neurornn.CTRNN(task.n_inputs, 20, task.n_outputs), task.sample(4, seed=0), task=task)
+        >>> from neurornn import CTRNN, tasks
+        >>> task = tasks.make("context-decision")
+        >>> ds = simulate(CTRNN(task.n_inputs, 20, task.n_outputs), task.sample(4, seed=0), task=task)
         >>> ds.rate.dims, ds.time.attrs["units"], ds.choice.dims
         (('trial', 'time', 'unit'), 'ms', ('trial',))
     """
