@@ -1,6 +1,6 @@
 """What the trials of a neurogym environment have in common, learned from a sample of them."""
 
-__all__ = ["Layout", "columns", "survey"]
+__all__ = ["Layout", "columns", "go_step", "survey"]
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -32,6 +32,7 @@ class Layout(NamedTuple):
         no_go_cue: Why it cannot; empty if it can.
         off_early: Whether the fixation input goes off before the response is due, and so is no go cue as it is.
         situations: Mean observations in each period.
+        waiting: Fraction of each period that comes before the response is due.
         lost: Periods that vanish because they are shorter than a step.
     """
 
@@ -47,6 +48,7 @@ class Layout(NamedTuple):
     no_go_cue: str
     off_early: bool
     situations: dict[str, NDArray[np.float32]]
+    waiting: dict[str, float]
     lost: tuple[str, ...]
 
 
@@ -100,8 +102,9 @@ def survey(build: Callable[[], TrialSource]) -> Layout:
         },
         go_cue=go_cue,
         no_go_cue=no_go_cue,
-        off_early=go_cue is not None and _off_early(trials, go_cue, response[0]),
-        situations=_situations(trials, epochs),
+        off_early=go_cue is not None and _off_early(trials, go_cue, response),
+        situations={name: mean for name in epochs if (mean := _mean_inputs(trials, name)) is not None},
+        waiting={name: _waiting(trials, name, response) for name in epochs},
         lost=tuple(
             name
             for name, length in source.timing.items()
@@ -129,6 +132,20 @@ def columns(trials: Sequence[RawTrial], kinds: Mapping[str, type]) -> dict[str, 
         else:
             made[name] = np.array([np.nan if value is None else value for value in values], dtype=kind)
     return made
+
+
+def go_step(trial: RawTrial, response: Sequence[str]) -> int:
+    """The step at which the first response of a trial is due.
+
+    Args:
+        trial: A trial.
+        response: Names of the response periods.
+
+    Returns:
+        A step; the number of steps of a trial without a response.
+    """
+    spans = [trial.periods.get(name, (0, 0)) for name in response]
+    return min([start for start, stop in spans if stop > start], default=len(trial.inputs))
 
 
 def _kind(values: Sequence[object]) -> type:
@@ -176,7 +193,8 @@ def _go_cue(
     level = float(np.median([trial.inputs[0, channel] for trial in trials]))
     if level <= 0:
         return None, "its fixation input is off at the start of a trial"
-    due = [trial.inputs[start, channel] for trial, start in _starts(trials, response[0])]
+    steps = [(trial, go_step(trial, response)) for trial in trials]
+    due = [trial.inputs[step, channel] for trial, step in steps if step < len(trial.inputs)]
     if float(np.median(due)) > level / 2:
         return (
             None,
@@ -185,24 +203,20 @@ def _go_cue(
     return (channel, level), ""
 
 
-def _off_early(trials: Sequence[RawTrial], go_cue: tuple[int, float], response: str) -> bool:
+def _off_early(trials: Sequence[RawTrial], go_cue: tuple[int, float], response: tuple[str, ...]) -> bool:
     channel, level = go_cue
     return any(
-        float(np.min(trial.inputs[:start, channel], initial=level)) < level / 2
-        for trial, start in _starts(trials, response)
+        float(np.min(trial.inputs[: go_step(trial, response), channel], initial=level)) < level / 2
+        for trial in trials
     )
 
 
-def _starts(trials: Sequence[RawTrial], period: str) -> list[tuple[RawTrial, int]]:
-    spans = [(trial, *trial.periods.get(period, (0, 0))) for trial in trials]
-    return [(trial, start) for trial, start, stop in spans if stop > start]
+def _mean_inputs(trials: Sequence[RawTrial], period: str) -> NDArray[np.float32] | None:
+    steps = np.concatenate([trial.inputs[slice(*trial.periods.get(period, (0, 0)))] for trial in trials])
+    return steps.mean(0, dtype=np.float64).astype(np.float32) if len(steps) else None
 
 
-def _situations(trials: Sequence[RawTrial], epochs: tuple[str, ...]) -> dict[str, NDArray[np.float32]]:
-    made = {}
-    for name in epochs:
-        spans = [(trial, *trial.periods.get(name, (0, 0))) for trial in trials]
-        steps = np.concatenate([trial.inputs[start:stop] for trial, start, stop in spans])
-        if len(steps):
-            made[name] = steps.mean(0, dtype=np.float64).astype(np.float32)
-    return made
+def _waiting(trials: Sequence[RawTrial], period: str, response: tuple[str, ...]) -> float:
+    spans = [(*trial.periods.get(period, (0, 0)), go_step(trial, response)) for trial in trials]
+    total = sum(stop - start for start, stop, _ in spans)
+    return sum(max(min(stop, go) - start, 0) for start, stop, go in spans) / max(total, 1)

@@ -19,7 +19,7 @@ from neurornn.random import derive_seed
 from neurornn.tasks._behaviour import as_array, window
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._neurogym_env import RawTrial, TrialSource, open_source
-from neurornn.tasks._neurogym_layout import Layout, columns, survey
+from neurornn.tasks._neurogym_layout import Layout, columns, go_step, survey
 from neurornn.tasks._neurogym_state import sealed
 from neurornn.tasks._task import AbstractTask
 from neurornn.trials import TrialInfo, Trials
@@ -137,7 +137,13 @@ class NeurogymTask(AbstractTask):
         Returns:
             One vector for each period.
         """
-        return {name: torch.from_numpy(mean.copy()) for name, mean in self.layout.situations.items()}
+        layout = self.layout
+        probes = {name: torch.from_numpy(mean.copy()) for name, mean in layout.situations.items()}
+        if self.fix_go_cue and layout.go_cue:
+            channel, level = layout.go_cue
+            for name, probe in probes.items():
+                probe[channel] = level * layout.waiting[name]
+        return probes
 
     @override
     def _check_fields(self) -> None:
@@ -209,8 +215,8 @@ class NeurogymTask(AbstractTask):
         if not (self.fix_go_cue and self.layout.go_cue):
             return trial.inputs
         channel, level = self.layout.go_cue
-        starts = [start for start, stop in self._responses(trial) if stop > start]
-        trial.inputs[:, channel] = level * (np.arange(len(trial.inputs)) < min(starts, default=0))
+        steps = np.arange(len(trial.inputs))
+        trial.inputs[:, channel] = level * (steps < go_step(trial, self.layout.response))
         return trial.inputs
 
     def _weights(self, trial: RawTrial) -> NDArray[np.float64]:
@@ -219,13 +225,11 @@ class NeurogymTask(AbstractTask):
         fixation = _WEIGHT_FIXATION if self.weight_fixation is None else self.weight_fixation
         acts = trial.target != self.layout.fixation
         weight = np.where(acts, 1.0, fixation)
-        for start, stop in self._responses(trial):
+        for name in self.layout.response:
+            start, stop = trial.periods.get(name, (0, 0))
             if not acts[start:stop].any():
                 weight[start:stop] = 1.0
         return weight
-
-    def _responses(self, trial: RawTrial) -> list[tuple[int, int]]:
-        return [trial.periods.get(name, (0, 0)) for name in self.layout.response]
 
     @cached_property
     def layout(self) -> Layout:

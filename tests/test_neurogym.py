@@ -488,6 +488,8 @@ def test_probe_inputs_are_the_mean_observations_of_each_period():
     torch.testing.assert_close(probes["fixation"], torch.tensor([1.0, 0.0, 0.0]))
     torch.testing.assert_close(probes["stimulus"], torch.tensor([0.0, 0.5, 0.5]), atol=0.02, rtol=0)
     torch.testing.assert_close(probes["decision"], torch.zeros(3))
+    fixed = from_neurogym("PerceptualDecisionMaking-v0", cohs=[0], fix_go_cue=True).probe_inputs()
+    assert [probe[0].item() for probe in fixed.values()] == [1.0, 1.0, 0.0]
 
 
 def test_a_network_learns_from_the_trials():
