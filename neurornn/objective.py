@@ -2,6 +2,7 @@
 
 __all__ = ["AbstractLoss", "CrossEntropy", "Objective", "SquaredError"]
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 
@@ -84,7 +85,7 @@ class Objective:
         weight_l2: :math:`\kappa_2`.
 
     Raises:
-        ValueError: If a penalty is negative.
+        ValueError: If a penalty is negative or not finite.
     """
 
     loss: AbstractLoss | None = None
@@ -95,8 +96,10 @@ class Objective:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if field.name != "loss" and not getattr(self, field.name) >= 0:
-                raise ValueError(f"{field.name} must be at least 0: got {getattr(self, field.name)}.")
+            if field.name != "loss" and not 0 <= getattr(self, field.name) < math.inf:
+                raise ValueError(
+                    f"{field.name} must be finite and at least 0: got {getattr(self, field.name)}."
+                )
 
     def __call__(self, network: AbstractNetwork, trials: Trials, trajectory: Trajectory) -> Tensor:
         """The whole objective.
