@@ -16,6 +16,8 @@ from neurornn.provenance import provenance
 from neurornn.random import torch_generator
 from neurornn.trials import Trials
 
+_VARIABLES = ("inputs", "state", "rate", "outputs", "targets", "mask", "valid")
+
 
 class HasBehaviour(Protocol):
     """Anything that turns outputs into behaviour; every task does."""
@@ -40,6 +42,9 @@ def simulate(
         ``outputs``, ``targets``, ``mask`` and ``valid`` (1 inside the trial, 0 in its padding), the conditions and
         epoch bounds as coordinates of ``trial``, cell types and areas as coordinates of ``unit``, channel names as
         coordinates of ``input`` and ``output``.
+
+    Raises:
+        ValueError: If the trials have another time step, or a condition has the name of something else.
 
     Examples:
         >>> from neurornn import CTRNN, tasks
@@ -66,7 +71,12 @@ def simulate(
     }
     if hasattr(network, "areas"):
         coords["area"] = ("unit", network.areas)
-    for name, values in {**trials.conditions, **behaviour}.items():
+    for name, values in [*trials.conditions.items(), *behaviour.items()]:
+        if name in coords or name in _VARIABLES:
+            raise ValueError(
+                f"Task '{trials.info.task}' has a condition or behaviour '{name}', and the dataset already has one "
+                "of that name. Rename it in the task."
+            )
         coords[name] = ("trial", values, {"long_name": name.replace("_", " "), "units": units.get(name, "1")})
     for name, bounds in trials.epochs.items():
         for side, edge in enumerate(("start", "end")):
