@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurornn import storage
+from neurornn.config import differences
 
 _SCHEMA: Final = "neurornn.Checkpoint/1"
 _ADVICE: Final = "Restore it from a copy, or delete it to train from the start."
@@ -118,37 +119,12 @@ def check_settings(path: str | Path, saved: Mapping[str, Any], wanted: Mapping[s
     Raises:
         ValueError: Naming each setting that differs.
     """
-    differences = list(_differences(saved, wanted, ""))
-    if differences:
-        shown = "; ".join(differences[:3]) + ("; ..." if len(differences) > 3 else "")
+    found = differences(saved, wanted, ("in the checkpoint", "here"))
+    if found:
         raise ValueError(
-            f"The checkpoint '{path}' belongs to a training with other settings: {shown}. Use those of the "
+            f"The checkpoint '{path}' belongs to a training with other settings: {found}. Use those of the "
             "checkpoint to continue it, or another path to train anew."
         )
-
-
-def _differences(saved: Any, wanted: Any, where: str) -> list[str]:  # noqa: ANN401
-    if isinstance(saved, Mapping) and isinstance(wanted, Mapping):
-        found = []
-        for key in dict.fromkeys([*saved, *wanted]):
-            place = f"{where}.{key}" if where else str(key)
-            if key not in saved or key not in wanted:
-                owner = "the checkpoint" if key in saved else "this training"
-                found.append(f"only {owner} has {place}")
-            else:
-                found += _differences(saved[key], wanted[key], place)
-        return found
-    if isinstance(saved, list | tuple) and isinstance(wanted, list | tuple) and len(saved) == len(wanted):
-        pairs = enumerate(zip(saved, wanted, strict=True))
-        return [each for i, (a, b) in pairs for each in _differences(a, b, f"{where}[{i}]")]
-    if saved == wanted and isinstance(saved, bool) == isinstance(wanted, bool):
-        return []
-    return [f"{where} is {_short(saved)} in the checkpoint and {_short(wanted)} here"]
-
-
-def _short(value: Any) -> str:  # noqa: ANN401
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _versions() -> dict[str, str]:

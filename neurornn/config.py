@@ -1,10 +1,10 @@
 """Networks and everything they are made of as JSON, and back."""
 
-__all__ = ["TYPES", "decode", "describe", "encode", "network_from_config", "network_to_config"]
+__all__ = ["TYPES", "decode", "describe", "differences", "encode", "network_from_config", "network_to_config"]
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, Final, Literal
 
@@ -119,6 +119,40 @@ def describe(value: Any) -> Any:  # noqa: ANN401
         {'type': 'neurornn.rules._bptt.TruncatedBPTT', 'depth': 5, 'every': None}
     """
     return _describe(value, True)
+
+
+def differences(a: Any, b: Any, places: tuple[str, str]) -> str:  # noqa: ANN401
+    """Name the settings in which two configurations differ, three at most.
+
+    Args:
+        a: One configuration.
+        b: The other.
+        places: Where each was found, for instance ``("in the checkpoint", "here")``.
+
+    Returns:
+        Phrases for an error message; empty if there is no difference.
+
+    Examples:
+        >>> differences({"seed": 0, "task": {"dt": 20}}, {"seed": 1, "task": {"dt": 20.0}}, ("there", "here"))
+        'seed is 0 there and 1 here'
+    """
+    found = list(_differences(a, b, places, ""))
+    return "; ".join(found[:3]) + ("; ..." if len(found) > 3 else "")
+
+
+def _differences(a: Any, b: Any, places: tuple[str, str], where: str) -> Iterator[str]:  # noqa: ANN401
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        for key in dict.fromkeys([*a, *b]):
+            path = f"{where}.{key}" if where else str(key)
+            if key in a and key in b:
+                yield from _differences(a[key], b[key], places, path)
+            else:
+                yield f"{path} is only {places[key in b]}"
+    elif isinstance(a, list | tuple) and isinstance(b, list | tuple) and len(a) == len(b):
+        for i, (one, other) in enumerate(zip(a, b, strict=True)):
+            yield from _differences(one, other, places, f"{where}[{i}]")
+    elif a != b or isinstance(a, bool) != isinstance(b, bool):
+        yield f"{where} is {shown(a)} {places[0]} and {shown(b)} {places[1]}"
 
 
 def _describe(value: Any, deeper: bool) -> Any:  # noqa: ANN401

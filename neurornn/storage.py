@@ -8,16 +8,18 @@ __all__ = [
     "read_dataset",
     "read_json",
     "read_tensors",
+    "read_tree",
+    "remove",
     "write_dataset",
     "write_json",
     "write_tensors",
     "write_text",
+    "write_tree",
 ]
 
 import contextlib
 import errno
 import glob
-import hashlib
 import io
 import json
 import math
@@ -27,13 +29,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import h5netcdf
 import numpy as np
-import safetensors
-import safetensors.torch
 import xarray as xr
 from torch import Tensor
-from xarray.backends import H5NetCDFStore
+
+from neurornn._netcdf import to_netcdf
+from neurornn._seal import seal, unseal
 
 _ADVICE: Final = {
     errno.ENOSPC: "The disk is full. Free some space, or choose another folder.",
@@ -47,8 +48,6 @@ _ADVICE: Final = {
     errno.EEXIST: "A file is already there. Choose another path.",
     errno.EISDIR: "A folder is already there. Choose another path.",
 }
-_KEY: Final = "neurornn"  # of the metadata inside a safetensors file
-_BLANK: Final = "0" * 64  # where the digest of a file stands while it is computed
 
 
 class StorageError(OSError):
@@ -95,7 +94,9 @@ class CorruptFile(ValueError):
         super().__init__(f"'{path}' is damaged: {reason}. {advice}")
 
 
-def atomic_write(path: str | Path, content: bytes | Callable[[Path], None]) -> None:
+def atomic_write(
+    path: str | Path, content: bytes | Callable[[Path], None], *, before: Callable[[], None] | None = None
+) -> None:
     """Write a file so that at every moment the old or the new one is there, whole.
 
     The content goes to a temporary file in the same folder, is flushed to the disk and renamed. What a killed
@@ -104,6 +105,7 @@ def atomic_write(path: str | Path, content: bytes | Callable[[Path], None]) -> N
     Args:
         path: File to write.
         content: Its bytes, or a function that writes them to the path it is given.
+        before: Called when the new content is safe on the disk and before it takes the place of the old.
 
     Raises:
         StorageError: If it cannot be written. Nothing is left behind and a file that was there stays.
@@ -126,6 +128,8 @@ def atomic_write(path: str | Path, content: bytes | Callable[[Path], None]) -> N
                 temporary.write_bytes(content)
             with temporary.open("r+b") as file:
                 os.fsync(file.fileno())
+            if before is not None:
+                before()
             os.replace(temporary, path)
             _sync_folder(path.parent)
         finally:
@@ -148,6 +152,21 @@ def make_folder(path: str | Path) -> None:
         Path(path).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(Path(path), error, "create the folder") from error
+
+
+def remove(path: str | Path) -> None:
+    """Remove a file if it is there.
+
+    Args:
+        path: File.
+
+    Raises:
+        StorageError: If it cannot be removed.
+    """
+    try:
+        Path(path).unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(Path(path), error, "remove") from error
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -196,16 +215,7 @@ def write_dataset(path: str | Path, dataset: xr.Dataset) -> None:
         path: File to write.
         dataset: Its content. Attributes are text, numbers and lists of them; booleans become 0 and 1.
     """
-    dataset = dataset.drop_encoding()
-    dataset.attrs = _attributes(dataset.attrs, "the dataset")
-    for name, variable in dataset.variables.items():
-        dataset[name].attrs = _attributes(variable.attrs, f"'{name}'")
-        if variable.dtype.kind in "biufc" and variable.size and variable.ndim:
-            dataset[name].encoding["fletcher32"] = True
-    buffer = io.BytesIO()  # in memory, so that a full disk is met by plain writing and reported as such
-    with h5netcdf.File(buffer, "w") as file:
-        dataset.dump_to_store(H5NetCDFStore(file))
-    atomic_write(path, buffer.getvalue())
+    atomic_write(path, to_netcdf({"/": dataset}))
 
 
 def read_dataset(path: str | Path) -> xr.Dataset:
@@ -228,7 +238,44 @@ def read_dataset(path: str | Path) -> xr.Dataset:
         raise CorruptFile(path, f"it is not a readable netCDF file ({error})") from error
 
 
-def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+def write_tree(path: str | Path, tree: xr.DataTree) -> None:
+    """Write a tree of datasets as netCDF with groups, like :func:`write_dataset`.
+
+    Args:
+        path: File to write.
+        tree: Its content.
+    """
+    atomic_write(path, to_netcdf({node.path: node.to_dataset(inherit=False) for node in tree.subtree}))
+
+
+def read_tree(path: str | Path) -> xr.DataTree:
+    """Read a netCDF file with groups into memory.
+
+    Args:
+        path: File to read.
+
+    Returns:
+        Its content.
+
+    Raises:
+        CorruptFile: If it is truncated, fails a checksum or is not netCDF.
+    """
+    path = Path(path)
+    content = io.BytesIO(_read(path))
+    try:
+        with xr.open_datatree(content, engine="h5netcdf") as tree:
+            return tree.load()
+    except Exception as error:  # as above
+        raise CorruptFile(path, f"it is not a readable netCDF file ({error})") from error
+
+
+def write_tensors(
+    path: str | Path,
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, Any],
+    *,
+    before: Callable[[], None] | None = None,
+) -> None:
     """Write tensors as safetensors with JSON metadata, atomically and sealed with the SHA-256 of the file.
 
     The same content gives the same bytes. The digest is that of the whole file with zeros in place of the digest.
@@ -237,12 +284,9 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Map
         path: File to write.
         tensors: Named tensors.
         metadata: Whatever JSON can hold, floats exactly.
+        before: As in :func:`atomic_write`.
     """
-    text = json.dumps({"sha256": _BLANK, **metadata}, separators=(",", ":"), allow_nan=False)
-    copies = {name: each.detach().cpu().contiguous().clone() for name, each in tensors.items()}
-    content = safetensors.torch.save(copies, {_KEY: text})
-    digest = hashlib.sha256(content).hexdigest()
-    atomic_write(path, content.replace(_seal(_BLANK), _seal(digest), 1))
+    atomic_write(path, seal(tensors, metadata), before=before)
 
 
 def read_tensors(path: str | Path, *, sealed: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -261,9 +305,8 @@ def read_tensors(path: str | Path, *, sealed: bool = True) -> tuple[dict[str, Te
     path = Path(path)
     content = _read(path)
     try:
-        metadata = _unseal(content, sealed)
-        return {name: each.clone() for name, each in safetensors.torch.load(content).items()}, metadata
-    except (ValueError, AttributeError, TypeError, safetensors.SafetensorError) as error:
+        return unseal(content, strict=sealed)
+    except ValueError as error:
         raise CorruptFile(path, str(error)) from error
 
 
@@ -274,29 +317,6 @@ def _read(path: Path) -> bytes:
         raise FileNotFoundError(errno.ENOENT, "There is no such file", str(path)) from error
     except OSError as error:
         raise StorageError(path, error, "read") from error
-
-
-def _seal(digest: str) -> bytes:
-    """How a digest stands in a safetensors header: JSON inside a JSON string."""
-    return f'\\"sha256\\":\\"{digest}\\"'.encode()
-
-
-def _unseal(content: bytes, sealed: bool) -> dict[str, Any]:
-    """Check the digest of a safetensors file and return its metadata."""
-    size = int.from_bytes(content[:8], "little")
-    if len(content) < 8 + size:
-        raise ValueError(f"it is truncated after {len(content)} bytes")
-    header = json.loads(content[8 : 8 + size])
-    text = header.get("__metadata__", {}).get(_KEY)
-    metadata: dict[str, Any] = {} if text is None else json.loads(text)
-    digest = metadata.pop("sha256", None)
-    if digest is None and (sealed or text is not None):
-        raise ValueError("its digest is missing")
-    if digest is not None:
-        blank = content[: 8 + size].replace(_seal(digest), _seal(_BLANK), 1) + content[8 + size :]
-        if hashlib.sha256(blank).hexdigest() != digest:
-            raise ValueError("its content does not match its SHA-256 digest")
-    return metadata
 
 
 def _remove_leftovers(path: Path) -> None:
@@ -351,15 +371,3 @@ def _plain(value: Any, where: str) -> Any:  # noqa: ANN401
     raise ValueError(
         f"{where} cannot be written as JSON: got {type(value).__name__}. Use text keys, lists, text and numbers."
     )
-
-
-def _attributes(attrs: Mapping[Any, Any], of: str) -> dict[str, Any]:
-    safe = {}
-    for name, value in attrs.items():
-        values = value if isinstance(value, list | tuple) else np.atleast_1d(value).tolist()
-        if not all(isinstance(each, str | int | float | np.generic) for each in values):
-            raise ValueError(
-                f"Attribute '{name}' of {of} is {value!r}. netCDF attributes are text, numbers and lists of them."
-            )
-        safe[str(name)] = int(value) if isinstance(value, bool | np.bool_) else value
-    return safe

@@ -148,8 +148,8 @@ def test_another_version_is_told(
     [
         ({"batch_size": 32}, "batch_size is 64 in the checkpoint and 32 here"),
         ({"task": {"type": "T", "delay": 200.0}}, "task.delay is 100.0 in the checkpoint and 200.0 here"),
-        ({"task": {"type": "T"}}, "only the checkpoint has task.delay"),
-        ({"clip": True}, "only this training has clip"),
+        ({"task": {"type": "T"}}, "task.delay is only in the checkpoint"),
+        ({"clip": True}, "clip is only here"),
         ({"groups": [{"lr": 0.2}]}, r"groups\[0\].lr is 0.1 in the checkpoint and 0.2 here"),
         ({"groups": []}, r"groups is \[{'lr': 0.1}\] in the checkpoint and \[\] here"),
         ({"flag": 1}, "flag is True in the checkpoint and 1 here"),

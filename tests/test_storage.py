@@ -157,6 +157,18 @@ def test_datasets_come_back_as_they_were(tmp_path: Path):
     assert storage.read_dataset(path).equals(dataset)
 
 
+def test_trees_come_back_as_they_were(tmp_path: Path):
+    path = tmp_path / "analysis.nc"
+    tree = xr.DataTree.from_dict({"/": _dataset(), "/a/b": _dataset()[["eigenvalue"]], "/c": xr.Dataset()})
+    storage.write_tree(path, tree)
+    assert storage.read_tree(path).equals(tree)
+    whole = path.read_bytes()
+    for damaged in (whole[:-1], b""):
+        path.write_bytes(damaged)
+        with pytest.raises(CorruptFile, match=r"analysis.nc' is damaged: it is not a readable netCDF file"):
+            storage.read_tree(path)
+
+
 def test_attributes_that_netcdf_cannot_hold_are_named(tmp_path: Path):
     with pytest.raises(ValueError, match=r"Attribute 'options' of the dataset is {'a': 1}"):
         storage.write_dataset(tmp_path / "x.nc", xr.Dataset(attrs={"options": {"a": 1}}))

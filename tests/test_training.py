@@ -713,9 +713,9 @@ def test_checkpoints_are_as_rare_as_asked(tmp_path: Path, monkeypatch: pytest.Mo
     written: list[int] = []
     write = storage.write_tensors
 
-    def spy(path: Path, tensors: Any, metadata: Any) -> None:
+    def spy(path: Path, tensors: Any, metadata: Any, **options: Any) -> None:
         written.append(metadata["step"])
-        write(path, tensors, metadata)
+        write(path, tensors, metadata, **options)
 
     monkeypatch.setattr(storage, "write_tensors", spy)
     _train(_network(), n_steps=14, validate_every=2, checkpoint_every=6, checkpoint=tmp_path / "c")
