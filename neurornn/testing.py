@@ -1,16 +1,27 @@
 """Checks that a part written by a user keeps the contract of the library; the library's own parts pass them too."""
 
-__all__ = ["TaskCheckError", "check_task"]
+__all__ = [
+    "NetworkCheckError",
+    "RuleCheckError",
+    "TaskCheckError",
+    "check_network",
+    "check_rule",
+    "check_task",
+]
 
 import dataclasses
-import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neurornn._check_network import NetworkCheckError as NetworkCheckError
+from neurornn._check_network import check_network as check_network
+from neurornn._check_rule import RuleCheckError as RuleCheckError
+from neurornn._check_rule import check_rule as check_rule
+from neurornn._untouched import global_random_state
 from neurornn.trials import Trials
 
 if TYPE_CHECKING:  # the core uses no task
@@ -46,7 +57,7 @@ def check_task(task: "AbstractTask", *, n_trials: int = 32, seed: int = 0) -> No
     """
     if n_trials < 4:
         raise ValueError(f"check_task needs at least 4 trials to compare: got n_trials={n_trials}.")
-    before = _global_random_state()
+    before = global_random_state()
     trials = task.sample(n_trials, seed=seed)
     try:
         _check_trials(task, trials, n_trials, seed)
@@ -57,7 +68,7 @@ def check_task(task: "AbstractTask", *, n_trials: int = 32, seed: int = 0) -> No
         _check_grid(task, seed)
         _check_conditions(task, trials, seed)
         _check_dt(task, trials, seed)
-        _require(_global_random_state() == before, "sampling used or changed a global random state")
+        _require(global_random_state() == before, "sampling used or changed a global random state")
     except TaskCheckError as error:
         raise TaskCheckError(f"Task '{task.name}': {error}.") from None
 
@@ -245,15 +256,6 @@ def _check_dt(task: "AbstractTask", trials: Trials, seed: int) -> None:
         _require(
             bool(np.all(np.isnan(score) | np.isclose(score, 1.0))), f"the ideal output fails at dt={dt:g} ms"
         )
-
-
-def _global_random_state() -> tuple[bytes, bytes, int]:
-    legacy: Any = np.random.get_state()  # noqa: NPY002
-    return (
-        torch.random.get_rng_state().numpy().tobytes(),
-        np.asarray(legacy[1]).tobytes() + str(legacy[2:]).encode(),
-        hash(random.getstate()),
-    )
 
 
 def _difference(a: Trials, b: Trials) -> str | None:
