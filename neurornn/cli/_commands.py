@@ -4,14 +4,16 @@ __all__ = ["Analyze", "Command", "Demo", "Report", "Simulate", "Tasks", "Train"]
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Protocol, TextIO
+from typing import Annotated, Any, Protocol, TextIO
 
 import tyro
 
-from neurornn.cli import _pipeline as pipeline
+import neurornn.cli._pipeline as pipeline
 from neurornn.cli._options import NetworkOptions, ObjectiveOptions, TrainingOptions, make_task
+from neurornn.report import flat
 from neurornn.runs import Run
 
 RunFolder = Annotated[Path, tyro.conf.Positional]
@@ -109,8 +111,7 @@ class Analyze:
 
     def run(self) -> None:
         """Analyse and save."""
-        for name, value in pipeline.analyze(Run.open(self.folder), self.seed).items():
-            _say(f"{name}: {value}")
+        _table(pipeline.analyze(Run.open(self.folder), self.seed))
 
 
 @dataclass(frozen=True)
@@ -156,9 +157,14 @@ class Demo:
         pipeline.simulate(run, None, None)
         metrics = pipeline.analyze(run, self.seed)
         page = pipeline.report(run)
-        for name, value in metrics.items():
-            _say(f"  {name:<44} {value}")
+        _table(metrics)
         _say(f"Done in {time.perf_counter() - began:.0f} s. Open {page.resolve()}")
+
+
+def _table(metrics: Mapping[str, Any]) -> None:
+    lines = dict(flat(metrics))
+    width = max(map(len, lines))
+    _say("\n".join(f"  {name:<{width}}  {value}" for name, value in lines.items()))
 
 
 def _say(text: str, stream: TextIO | None = None) -> None:

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status: 0, 1 after an error that was explained, 130 after an interruption.
     """
     command: Command = tyro.cli(
-        _COMMANDS,  # type: ignore[arg-type]
+        _COMMANDS,
         prog="neurornn",
         description=_DESCRIPTION,
         args=arguments,

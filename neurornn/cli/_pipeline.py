@@ -32,7 +32,11 @@ def task_list() -> str:
     known = {name: tasks.make(name) for name in tasks.names()}
     width = max(map(len, known))
     lines = [f"{name:<{width}}  {_summary(task)}" for name, task in known.items()]
-    return "\n".join([*lines, "", "neurornn tasks NAME describes one; neurornn train --task NAME trains on it."])
+    return "\n".join([
+        *lines,
+        "",
+        "neurornn tasks NAME describes one; neurornn train --task NAME trains on it.",
+    ])
 
 
 def task_page(task: AbstractTask) -> str:
@@ -47,21 +51,19 @@ def task_page(task: AbstractTask) -> str:
     trials = task.sample(1, seed=0)
     fields = {each.name: getattr(task, each.name) for each in dataclasses.fields(task)}
     width = max(map(len, fields))
-    return "\n".join(
-        [
-            f"{task.name}: {_summary(task)}",
-            "",
-            f"inputs      {', '.join(task.input_names)}",
-            f"outputs     {', '.join(task.output_names)}",
-            f"epochs      {', '.join(trials.epochs)}",
-            f"conditions  {', '.join(trials.conditions)}",
-            f"grid        {task.n_conditions} balanced conditions: {', '.join(task.factor_names) or 'none'}",
-            f"loss        {task.loss}",
-            "",
-            f"parameters, set as --task {task.name.rpartition('-v')[0]}:name=value,name=value",
-            *(f"  {name:<{width}}  {value}" for name, value in fields.items()),
-        ]
-    )
+    return "\n".join([
+        f"{task.name}: {_summary(task)}",
+        "",
+        f"inputs      {', '.join(task.input_names)}",
+        f"outputs     {', '.join(task.output_names)}",
+        f"epochs      {', '.join(trials.epochs)}",
+        f"conditions  {', '.join(trials.conditions)}",
+        f"grid        {task.n_conditions} balanced conditions: {', '.join(task.factor_names) or 'none'}",
+        f"loss        {task.loss}",
+        "",
+        f"parameters, set as --task {task.name.rpartition('-v')[0]}:name=value,name=value",
+        *(f"  {name:<{width}}  {value}" for name, value in fields.items()),
+    ])
 
 
 def train(
@@ -98,6 +100,7 @@ def train(
             "training": dataclasses.asdict(options),
             "seed": seed,
         },
+        may_change=("training.n_steps", "training.target_performance", "training.checkpoint_every"),
     )
     run.write_environment()
     quiet = not sys.stderr.isatty()
@@ -105,7 +108,9 @@ def train(
 
         def show(progress: Progress) -> None:
             bar.update(progress.step - bar.n)
-            bar.set_postfix(loss=f"{progress.loss:.3g}", performance=f"{progress.performance:.3f}", refresh=False)
+            bar.set_postfix(
+                loss=f"{progress.loss:.3g}", performance=f"{progress.performance:.3f}", refresh=False
+            )
 
         result = train_network(
             network,

@@ -46,7 +46,11 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
 
 
 def build(
-    text: str, known: Mapping[str, Callable[..., Any]], *, what: str, inner: Mapping[str, Callable[..., Any]] | None = None
+    text: str,
+    known: Mapping[str, Callable[..., Any]],
+    *,
+    what: str,
+    inner: Mapping[str, Callable[..., Any]] | None = None,
 ) -> Any:  # noqa: ANN401
     """Make the object that a piece of text describes.
 
@@ -77,7 +81,9 @@ def build(
     free = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
     for key in raw:
         if key not in parameters and not free:
-            raise SpecError(f"The {what} '{name}' has no option '{key}'. It has: {', '.join(parameters) or 'none'}.")
+            raise SpecError(
+                f"The {what} '{name}' has no option '{key}'. It has: {', '.join(parameters) or 'none'}."
+            )
     try:
         return factory(**{key: value_of(value, inner or {}) for key, value in raw.items()})
     except (TypeError, ValueError) as error:

@@ -1,9 +1,12 @@
 """Everything the report shows about a trained network, computed once and kept as one labelled tree."""
 
-__all__ = ["dissect"]
+__all__ = ["dissect", "in_order"]
+
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from neurornn.analysis import behaviour, fixed_points, landscape, pca
 from neurornn.networks import CTRNN
@@ -23,8 +26,8 @@ def dissect(network: CTRNN, task: AbstractTask, data: xr.Dataset, *, seed: int =
         seed: Seed of the choice of candidates and of the bootstrap.
 
     Returns:
-        A tree with the groups ``accuracy``, ``components``, ``fixed_points`` and ``landscape/<situation>``, and
-        where the task has signed stimuli and a choice also ``psychometric/<stimulus>`` and ``choice_weights``.
+        A tree with the groups ``components``, ``fixed_points`` and ``landscape/<situation>``, ``accuracy`` where
+        trials are right or wrong, and where the task has signed stimuli and a choice also ``psychometric/<stimulus>`` and ``choice_weights``.
     """
     still = network.noiseless()
     situations = task.probe_inputs()
@@ -39,8 +42,9 @@ def dissect(network: CTRNN, task: AbstractTask, data: xr.Dataset, *, seed: int =
     for name, held in situations.items():
         plane = landscape.Plane.from_pca(components, origin=_middle(data, points, name))
         groups[f"landscape/{name}"] = landscape.flow(still, plane, input=held, extent=extent, n=_GRID)
-    groups["accuracy"] = behaviour.accuracy(data, by=_context(data))
-    stimuli = signed_stimuli(data)
+    if set(np.unique(data["performance"].values.astype(float))) <= {0.0, 1.0}:
+        groups["accuracy"] = behaviour.accuracy(data, by=_context(data))
+    stimuli = _signed(data, task.factor_names)
     for stimulus in stimuli:
         groups[f"psychometric/{stimulus}"] = behaviour.psychometric_by(
             data, stimulus=stimulus, choice="choice", by=_context(data), seed=seed
@@ -52,34 +56,37 @@ def dissect(network: CTRNN, task: AbstractTask, data: xr.Dataset, *, seed: int =
     return xr.DataTree.from_dict(groups)
 
 
-def signed_stimuli(data: xr.Dataset) -> list[str]:
-    """Condition variables with both signs that a choice between two sides may follow.
+def in_order(tree: xr.DataTree, values: NDArray[Any]) -> list[Any]:
+    """Different values of the context variable, in the order of the situations named after them.
 
     Args:
-        data: Trials with behaviour.
+        tree: Result of :func:`dissect`.
+        values: Values, any number of times each.
 
     Returns:
-        Their names, empty if the trials hold no choice between two sides.
+        Each value once.
     """
+    situations = [str(name) for name in tree["landscape"].children]
+
+    def place(value: Any) -> int:  # noqa: ANN401
+        return next((k for k, name in enumerate(situations) if name.startswith(str(value))), len(situations))
+
+    return sorted(np.unique(values).tolist(), key=place)
+
+
+def _signed(data: xr.Dataset, factors: tuple[str, ...]) -> list[str]:
+    """Factors of the task with both signs that a choice between two sides may follow."""
     if "choice" not in data.coords or not set(np.unique(data["choice"])) <= {-1, 0, 1}:
         return []
-    skipped = {"choice", "correct_choice"}
-    return [
-        str(name)
-        for name, values in data.coords.items()
-        if values.dims == ("trial",)
-        and name not in skipped
-        and values.dtype.kind == "f"
-        and (values < 0).any()
-        and (values > 0).any()
-    ]
+    signed = (name for name in factors if name in data.coords and data[name].dtype.kind == "f")
+    return [name for name in signed if (data[name] < 0).any() and (data[name] > 0).any()]
 
 
 def _context(data: xr.Dataset) -> str | None:
     return "context" if "context" in data.coords else None
 
 
-def _middle(data: xr.Dataset, points: xr.Dataset, situation: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _middle(data: xr.Dataset, points: xr.Dataset, situation: str) -> NDArray[np.float64]:
     """A state the plane of a situation shall pass through: the mean fixed point there, or the mean state."""
     here = points["state"].where(points["context"] == situation, drop=True)
     if here.sizes["fixed_point"]:

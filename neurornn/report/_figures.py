@@ -1,16 +1,28 @@
 """Figures of the report: panels of the analyses, composed."""
 
-__all__ = ["fixed_point_figure", "landscape_figure", "learning_figure", "matrix_figure", "psychometric_figure", "trajectory_figure"]
+__all__ = [
+    "fixed_point_figure",
+    "landscape_figure",
+    "learning_figure",
+    "matrix_figure",
+    "psychometric_figure",
+    "trajectory_figure",
+]
+
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
 
 from neurornn.analysis import behaviour, fixed_points, landscape, pca
 from neurornn.connectivity import spectrum_report
 from neurornn.networks import CTRNN
-from neurornn.report._dissect import signed_stimuli
+from neurornn.report._dissect import in_order
 
 
 def learning_figure(history: xr.Dataset, target: float | None = None) -> Figure:
@@ -33,7 +45,9 @@ def learning_figure(history: xr.Dataset, target: float | None = None) -> Figure:
     right.plot(history["validation_step"], history["performance"], color="C0", marker="o", markersize=3)
     if target is not None:
         right.axhline(target, color="0.4", linestyle="--", linewidth=1)
-        right.annotate("target", (step[-1], target), xytext=(0, 3), textcoords="offset points", ha="right", color="0.3")
+        right.annotate(
+            "target", (step[-1], target), xytext=(0, 3), textcoords="offset points", ha="right", color="0.3"
+        )
     right.set(xlabel="training step", ylabel="validation performance", ylim=(0, 1.02))
     return _clean(figure)
 
@@ -49,8 +63,11 @@ def psychometric_figure(tree: xr.DataTree) -> Figure:
     """
     stimuli = list(tree["psychometric"].children)
     curves = [tree[f"psychometric/{stimulus}"].to_dataset() for stimulus in stimuli]
-    groups = [str(g) for g in curves[0]["group"].values] if "group" in curves[0].dims else [None]
-    figure = Figure(figsize=(5.2 * len(stimuli), 3.5 * len(groups)), layout="constrained")
+    grouped = "group" in curves[0].dims
+    groups = in_order(tree, curves[0]["group"].values) if grouped else [None]
+    figure = Figure(
+        figsize=(5.2 * len(stimuli), 3.5 * len(groups)), layout=ConstrainedLayoutEngine(hspace=0.06)
+    )
     panels = figure.subplots(len(groups), len(stimuli), squeeze=False, sharey=True)
     for row, group in enumerate(groups):
         for column, (stimulus, curve) in enumerate(zip(stimuli, curves, strict=True)):
@@ -61,22 +78,24 @@ def psychometric_figure(tree: xr.DataTree) -> Figure:
     return _clean(figure)
 
 
-def trajectory_figure(data: xr.Dataset, components: xr.Dataset) -> Figure:
+def trajectory_figure(data: xr.Dataset, tree: xr.DataTree) -> Figure:
     """Condition averages in the first two components, a panel for each context, coloured by the evidence.
 
     Args:
         data: Simulated trials.
-        components: Principal components of the state.
+        tree: Result of :func:`neurornn.report.dissect`.
 
     Returns:
         The figure.
     """
-    projected = pca.project(data["state"].where(data["valid"] > 0), components)
-    stimuli = signed_stimuli(data)
-    contexts = _contexts(data)
-    figure = Figure(figsize=(5.6 * max(len(contexts), 1), 4.6), layout="constrained")
-    panels = figure.subplots(1, max(len(contexts), 1), squeeze=False, sharex=True, sharey=True)[0]
-    for ax, context in zip(panels, contexts or [None], strict=True):
+    projected = pca.project(data["state"].where(data["valid"] > 0), tree["components"].to_dataset())
+    stimuli = list(tree["psychometric"].children) if "psychometric" in tree.children else []
+    contexts: list[str | None] = (
+        in_order(tree, data["context"].values) if "context" in data.coords else [None]
+    )
+    figure = Figure(figsize=(5.6 * len(contexts), 4.6), layout="constrained")
+    panels = figure.subplots(1, len(contexts), squeeze=False, sharex=True, sharey=True)[0]
+    for ax, context in zip(panels, contexts, strict=True):
         chosen = projected if context is None else projected.isel(trial=data["context"].values == context)
         hue = _relevant(stimuli, context)
         pca.plot_trajectories(chosen, hue=hue, ax=ax)
@@ -124,15 +143,30 @@ def landscape_figure(tree: xr.DataTree) -> Figure:
     flows = [tree[f"landscape/{name}"].to_dataset() for name in names]
     low, high = landscape.common_limits(*flows)
     components, points = tree["components"].to_dataset(), tree["fixed_points"].to_dataset()
-    figure = Figure(figsize=(5.8 * len(names), 4.8), layout="constrained")
+    width = float(flows[0].x[-1] - flows[0].x[0])
+    height = 4.6 * min(1.2, max(0.5, float(flows[0].y[-1] - flows[0].y[0]) / width)) + 1.3
+    figure = Figure(figsize=(5.2 * len(names) + 0.8, height), layout="constrained")
     panels = figure.subplots(1, len(names), squeeze=False, sharex=True, sharey=True)[0]
-    for k, (ax, name, flow) in enumerate(zip(panels, names, flows, strict=True)):
-        landscape.plot_flow(flow, vmin=low, vmax=high, colorbar=k == len(names) - 1, ax=ax)
+    marks: dict[str, Any] = {}
+    for ax, name, flow in zip(panels, names, flows, strict=True):
+        landscape.plot_flow(flow, vmin=low, vmax=high, colorbar=False, ax=ax)
         chosen = points.isel(fixed_point=points["context"].values == name)
         if chosen.sizes["fixed_point"]:
             fixed_points.plot_fixed_points(chosen, components, ax=ax)
+            marks |= {
+                text.partition(" (")[0]: mark
+                for mark, text in zip(*ax.get_legend_handles_labels(), strict=True)
+            }
+            ax.get_legend().remove()
+        for line in ax.lines:
+            line.set_path_effects([withStroke(linewidth=3.0, foreground="white")])
         ax.set_title(name, fontsize="medium", loc="left")
         ax.set(xlim=(float(flow.x[0]), float(flow.x[-1])), ylim=(float(flow.y[0]), float(flow.y[-1])))
+    figure.colorbar(panels[-1].collections[0], ax=panels, label="log10 speed (1/ms)", shrink=0.9)
+    if marks:
+        figure.legend(
+            marks.values(), marks.keys(), loc="outside lower center", ncols=len(marks), frameon=False
+        )
     return figure
 
 
@@ -165,8 +199,17 @@ def matrix_figure(network: CTRNN) -> Figure:
 
     report = spectrum_report(network)
     angle = np.linspace(0, 2 * np.pi, 200)
-    right.plot(report.bulk_radius * np.cos(angle), report.bulk_radius * np.sin(angle), color="0.6", linestyle="--", linewidth=1, label="radius of a random matrix of these variances")
-    right.plot(report.eigenvalues.real, report.eigenvalues.imag, ".", color="C0", markersize=5, label="eigenvalues")
+    right.plot(
+        report.bulk_radius * np.cos(angle),
+        report.bulk_radius * np.sin(angle),
+        color="0.6",
+        linestyle="--",
+        linewidth=1,
+        label="radius of a random matrix of these variances",
+    )
+    right.plot(
+        report.eigenvalues.real, report.eigenvalues.imag, ".", color="C0", markersize=5, label="eigenvalues"
+    )
     right.axhline(0, color="0.85", linewidth=0.8, zorder=0)
     right.axvline(0, color="0.85", linewidth=0.8, zorder=0)
     right.set_aspect("equal", adjustable="datalim")
@@ -175,21 +218,17 @@ def matrix_figure(network: CTRNN) -> Figure:
     return _clean(figure, skip=(left,))
 
 
-def _contexts(data: xr.Dataset) -> list[str]:
-    return [str(c) for c in np.unique(data["context"])] if "context" in data.coords else []
-
-
 def _relevant(stimuli: list[str], context: str | None) -> str | None:
     """The stimulus that counts in a context, by its name."""
     matching = [name for name in stimuli if context is not None and name.startswith(context)]
-    return (matching or stimuli or [None])[0]
+    return next(iter(matching or stimuli), None)
 
 
-def _trials_of(data: xr.Dataset, situation: str) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
+def _trials_of(data: xr.Dataset, situation: str) -> NDArray[np.intp]:
     """Trials whose context a situation is named after; all if it is named after none."""
-    contexts = [c for c in _contexts(data) if situation.startswith(c)]
-    chosen = data["context"].values == contexts[0] if contexts else np.ones(data.sizes["trial"], dtype=bool)
-    return np.flatnonzero(chosen)
+    contexts = np.unique(data["context"].values) if "context" in data.coords else []
+    named = [c for c in contexts if situation.startswith(str(c))]
+    return np.flatnonzero(data["context"].values == named[0]) if named else np.arange(data.sizes["trial"])
 
 
 def _clean(figure: Figure, skip: tuple[object, ...] = ()) -> Figure:

@@ -27,7 +27,7 @@ header { border-bottom: 3px solid var(--accent); margin-bottom: 1.5rem; padding-
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; }
 h2 { font-size: 1.2rem; margin: 0 0 .6rem; }
 header p { color: var(--soft); margin: 0; }
-.numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(12rem, 1fr)); gap: .8rem; margin: 1.5rem 0; }
+.numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .8rem; margin: 1.5rem 0; }
 .number { background: var(--paper); border: 1px solid var(--line); border-radius: 8px; padding: .8rem 1rem; }
 .number b { display: block; font-size: 1.5rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .number span { color: var(--soft); font-size: .88rem; }
@@ -40,6 +40,7 @@ table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; white-space: nowrap; padding-right: 1.5rem; }
 td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+table + pre { margin-top: 1rem; }
 pre { margin: 0; overflow-x: auto; font-size: .84rem; line-height: 1.4; white-space: pre-wrap; }
 footer { color: var(--soft); font-size: .85rem; margin-top: 2rem; }
 </style>
@@ -95,7 +96,8 @@ def page(
         True
     """
     cards = "".join(
-        f'<div class="number"><b>{escape(value)}</b><span>{escape(label)}</span></div>' for label, value in numbers.items()
+        f'<div class="number"><b>{escape(value)}</b><span>{escape(label)}</span></div>'
+        for label, value in numbers.items()
     )
     return _PAGE.substitute(
         title=escape(title),
