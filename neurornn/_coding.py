@@ -196,7 +196,7 @@ def _decode_object(data: Any, kind: type, types: tuple[type, ...], where: str) -
         )
     made: Any = allowed[name]
     hints = get_type_hints(made)
-    wanted = {name: hints[name] for name, each in made.__dataclass_fields__.items() if each.init}
+    wanted = {each.name: hints[each.name] for each in fields(made) if each.init}
     arguments = decode_fields({k: v for k, v in data.items() if k != "type"}, wanted, types, where)
     try:
         return made(**arguments)

@@ -100,6 +100,9 @@ def test_wrong_paths_are_named(tmp_path: Path):
         storage.read_json(tmp_path / "absent.json")
     with pytest.raises(StorageError, match=r"Cannot read '.*folder'"):
         storage.read_json(tmp_path / "folder")
+    with pytest.raises(StorageError, match=r"Cannot remove '.*folder'"):
+        storage.remove(tmp_path / "folder")
+    storage.remove(tmp_path / "absent")
     assert _names(tmp_path) == ["file", "folder"]
 
 

@@ -198,19 +198,20 @@ def test_batches_follow_each_other_and_validation_is_balanced():
 
 
 def test_rule_and_objective_are_the_ones_given():
-    seen: list[Objective] = []
+    seen: list[tuple[Objective, int]] = []
 
     @dataclass(frozen=True)
     class Spy(rules.AbstractRule):
         def backward(
             self, network: Any, trials: Any, *, objective: Any = None, generator: Any = None
         ) -> Tensor:
-            seen.append(objective)
+            seen.append((objective, generator.initial_seed()))
             return rules.BPTT().backward(network, trials, objective=objective, generator=generator)
 
     plain = _train(_network())
     result = _train(_network(), rule=Spy(), objective=Objective(weight_l2=10.0))
-    assert seen == [Objective(weight_l2=10.0)] * 12
+    assert [each for each, _ in seen] == [Objective(weight_l2=10.0)] * 12
+    assert [seed for _, seed in seen] == [derive_seed(0, "noise", step) for step in range(12)]
     assert result.history.loss[0] > plain.history.loss[0]
     assert result.history.validation_loss[0] > plain.history.validation_loss[0]
 
