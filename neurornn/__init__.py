@@ -6,12 +6,17 @@ __all__ = [
     "Dale",
     "LearnedTau",
     "Objective",
+    "Progress",
+    "Run",
+    "TrainingDiverged",
+    "TrainingResult",
     "TrialInfo",
     "Trials",
     "connectivity",
     "rules",
     "simulate",
     "spectrum_report",
+    "train",
 ]
 
 from importlib.metadata import version as _version
@@ -24,7 +29,12 @@ from neurornn.connectivity import spectrum_report as spectrum_report
 from neurornn.networks import CTRNN as CTRNN
 from neurornn.networks import LearnedTau as LearnedTau
 from neurornn.objective import Objective as Objective
+from neurornn.runs import Run as Run
 from neurornn.simulation import simulate as simulate
+from neurornn.training import Progress as Progress
+from neurornn.training import TrainingDiverged as TrainingDiverged
+from neurornn.training import TrainingResult as TrainingResult
+from neurornn.training import train as train
 from neurornn.trials import TrialInfo as TrialInfo
 from neurornn.trials import Trials as Trials
 

@@ -181,9 +181,9 @@ def _describe(value: Any, deeper: bool) -> Any:  # noqa: ANN401
 
 
 def _tau(network: CTRNN) -> Any:  # noqa: ANN401
-    bounds = network.time_constant.bounds
-    if bounds is not None:
-        return LearnedTau(sum(bounds) / 2, bounds)
+    time_constant = network.time_constant
+    if time_constant.bounds is not None:
+        return LearnedTau(time_constant.initial, time_constant.bounds)
     return network.tau.detach().cpu().double().numpy().tolist()
 
 

@@ -66,6 +66,7 @@ class TimeConstant(nn.Module):
         self.bounds: tuple[float, float] | None = None
         if isinstance(tau, LearnedTau):
             low, high = self.bounds = tau.bounds
+            self.initial = tau.initial
             start = torch.tensor((tau.initial - low) / (high - low), dtype=torch.float64).logit()
             self.raw = nn.Parameter(torch.full((n_units,), start.item(), dtype=dtype, device=device))
         else:
