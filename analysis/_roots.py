@@ -1,0 +1,202 @@
+"""What stands at a converged point: refined, bounded, and told isolated from continuous."""
+
+__all__ = ["RESOLUTION", "SINGULAR", "Roots", "examine", "indistinct", "merge"]
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial.distance import cdist
+from torch import Tensor
+
+from neurornn.analysis._system import System
+
+SINGULAR = 10 * np.sqrt(np.finfo(np.float64).eps)
+"""Singular values and eigenvalues below this, relative to the rate of the network, are not told from 0: at a fold
+rounding errors of 1e-16 in the drift move the root by their square root, and its smallest eigenvalue with it."""
+RESOLUTION = 1e-8
+"""Points closer than this times (1 + |x|) are one point."""
+_MOST_STEPS = 60  # to refine a point; at a degenerate root Newton's method gains only a factor a step
+_EPS = np.finfo(np.float64).eps
+
+
+class Roots(NamedTuple):
+    """Fixed points and what is known of each; all arrays have one row for each point.
+
+    Attributes:
+        state: Position.
+        speed: Norm of the drift there in 1/ms.
+        bound: First-order bound on the distance to the exact fixed point, or to the continuum it lies on;
+            infinite where the Jacobian is singular, or changes so fast that there is no such bound.
+        nullity: Number of singular values of the Jacobian that are not told from 0.
+        isolated: Whether no continuum of fixed points passes through it.
+        smooth: Whether the Jacobian is continuous there.
+        sign: Sign of det(-J), the index of the point, or 0 where that is not decided.
+    """
+
+    state: NDArray[np.float64]
+    speed: NDArray[np.float64]
+    bound: NDArray[np.float64]
+    nullity: NDArray[np.int64]
+    isolated: NDArray[np.bool_]
+    smooth: NDArray[np.bool_]
+    sign: NDArray[np.int64]
+
+
+def examine(system: System, input: Tensor, state: Tensor, *, rate: float, tolerance: float) -> Roots:
+    """Refine converged points to rounding level and describe them.
+
+    Args:
+        system: The system.
+        input: Input held.
+        state: Converged states, ``(batch, unit)``.
+        rate: Scale of the drift in 1/ms.
+        tolerance: Tolerance they converged to.
+
+    Returns:
+        The points, in the same order.
+    """
+    parts = [_examine(system, input, part, rate, tolerance) for part in state.split(system.block)]
+    return Roots(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _examine(system: System, input: Tensor, x: Tensor, rate: float, tolerance: float) -> Roots:
+    x = x.clone()
+    F = system.drift(x, input)
+    rows = torch.arange(len(x), device=x.device)
+    for _ in range(_MOST_STEPS):
+        if not rows.numel():
+            break
+        trial = x[rows] + _shortest_step(system, input, x[rows], F[rows], 1e-12 * rate)
+        F_trial = system.drift(trial, input)
+        better = F_trial.norm(dim=1) < 0.5 * F[rows].norm(dim=1)
+        rows = rows[better]
+        x[rows], F[rows] = trial[better], F_trial[better]
+    J = system.jacobian(x, input)
+    sizes = torch.linalg.svdvals(J)
+    nullity = (sizes <= SINGULAR * rate).sum(1)
+    smallest = torch.where(sizes > SINGULAR * rate, sizes, torch.inf).amin(1)
+    step = _shortest_step(system, input, x, F, SINGULAR * rate)
+    change = (system.jacobian(x + step, input) - J).flatten(1).norm(dim=1)
+    noise = 4 * _EPS * rate * (1 + x.norm(dim=1)) * system.n_units**0.5
+    bound = 2 * (step.norm(dim=1) + noise / smallest)
+    isolated = ~_in_continuum(system, input, x, nullity, rate, tolerance)
+    vague = isolated & ((nullity > 0) | (change > 0.25 * smallest))
+    sign = x.new_tensor([torch.linalg.slogdet(-each)[0].item() for each in J])
+    bound = torch.where(vague, torch.inf, bound)
+    index = torch.where(vague | ~isolated, 0.0, sign)
+    smooth = _is_smooth(system, input, x, J, rate)
+    return Roots(
+        x.cpu().numpy(),
+        F.norm(dim=1).cpu().numpy(),
+        bound.cpu().numpy(),
+        nullity.cpu().numpy(),
+        isolated.cpu().numpy(),
+        smooth.cpu().numpy(),
+        index.to(torch.int64).cpu().numpy(),
+    )
+
+
+def _shortest_step(system: System, input: Tensor, x: Tensor, F: Tensor, cut: float) -> Tensor:
+    """Newton step of least length, without the directions in which the Jacobian is singular."""
+    U, sizes, V = torch.linalg.svd(system.jacobian(x, input))
+    inverse = torch.where(sizes > cut, 1 / sizes, 0.0)
+    return -torch.einsum("bji,bj->bi", V, inverse * torch.einsum("bij,bi->bj", U, F))
+
+
+def _in_continuum(
+    system: System, input: Tensor, x: Tensor, nullity: Tensor, rate: float, tolerance: float
+) -> Tensor:
+    """Whether one can walk along the null direction and still find fixed points."""
+    answer = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+    rows = (nullity > 0).nonzero().squeeze(1)
+    if not rows.numel():
+        return answer
+    start = x[rows]  # at an isolated degenerate root, Newton's method leads back from any point nearby
+    direction = torch.linalg.svd(system.jacobian(start, input))[2][:, -1]
+    stride = 1e-2 * (1 + start.norm(dim=1))
+    y = start + stride.unsqueeze(1) * direction
+    for _ in range(30):
+        F = system.drift(y, input)
+        found = F.norm(dim=1) <= 10 * tolerance * rate * (1 + y.norm(dim=1))
+        if found.all():
+            break
+        y = y + _shortest_step(system, input, y, F, 1e-5 * rate)
+    moved = (y - start).norm(dim=1)
+    flat = torch.linalg.svdvals(system.jacobian(y.nan_to_num(), input))[:, -1] <= 10 * SINGULAR * rate
+    answer[rows] = found & flat & (moved > 0.3 * stride) & (moved < 3 * stride)
+    return answer
+
+
+def _is_smooth(system: System, input: Tensor, x: Tensor, J: Tensor, rate: float) -> Tensor:
+    """Whether the Jacobians a little to either side agree with the one here."""
+    sign = torch.ones_like(x)
+    sign[:, 1::2] = -1
+    offset = 1e-6 * (1 + x.norm(dim=1, keepdim=True)) / system.n_units**0.5 * sign
+    change = torch.maximum(
+        (system.jacobian(x + offset, input) - J).abs().amax((1, 2)),
+        (system.jacobian(x - offset, input) - J).abs().amax((1, 2)),
+    )
+    return change <= 1e-3 * rate
+
+
+def merge(
+    state: NDArray[np.float64],
+    radius: NDArray[np.float64],
+    also: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+) -> NDArray[np.int64]:
+    """Group points whose distance is below the sum of their radii, and theirs, and so on.
+
+    Connected components do not depend on the order of the points, as a greedy search does.
+
+    Args:
+        state: Points, ``(batch, unit)``.
+        radius: Radius of each.
+        also: Rows of pairs that belong together for another reason.
+
+    Returns:
+        Number of the group of each point.
+    """
+    n = len(state)
+    pairs = [] if also is None else [np.stack(also)]
+    for first in range(0, n, 512):
+        part = slice(first, first + 512)
+        i, j = np.nonzero(cdist(state[part], state) <= radius[part, None] + radius[None, :])
+        pairs.append(np.stack([i + first, j]))
+    i, j = np.concatenate(pairs, axis=1) if pairs else np.zeros((2, 0), dtype=np.int64)
+    graph = coo_array((np.ones(len(i)), (i, j)), shape=(n, n))
+    return (
+        connected_components(graph, directed=False)[1].astype(np.int64) if n else np.zeros(0, dtype=np.int64)
+    )
+
+
+def indistinct(
+    system: System, input: Tensor, roots: Roots, *, rate: float, tolerance: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs of degenerate roots that no one can tell apart.
+
+    Near a fold or a pitchfork the drift stays below the tolerance over a whole segment, and candidates stop
+    anywhere in it. Two such points are one if the drift between them never exceeds the tolerance.
+
+    Args:
+        system: The system.
+        input: Input held.
+        roots: Fixed points.
+        rate: Scale of the drift in 1/ms.
+        tolerance: Tolerance they converged to.
+
+    Returns:
+        Rows of the first and of the second of each pair.
+    """
+    vague = np.flatnonzero(roots.isolated & np.isinf(roots.bound))
+    i, j = (vague[each] for each in np.triu_indices(len(vague), 1))
+    first, second = roots.state[i], roots.state[j]
+    same = np.linalg.norm(first - second, axis=1) <= 1e-2 * (1 + np.linalg.norm(first, axis=1))
+    for fraction in (0.25, 0.5, 0.75):
+        between = (1 - fraction) * first + fraction * second
+        speed = system.drift(torch.as_tensor(between, device=system.device), input).norm(dim=1).cpu().numpy()
+        same &= speed <= tolerance * rate * (1 + np.linalg.norm(between, axis=1))
+    return i[same], j[same]

@@ -1,0 +1,115 @@
+"""The search for all fixed points at one input: waves of candidates, re-seeding, and the index sum."""
+
+__all__ = ["UNUSED", "Outcome", "search"]
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from neurornn.analysis._pool import Effort, Pool
+from neurornn.analysis._reseed import Reseeder
+from neurornn.analysis._roots import Roots
+from neurornn.analysis._system import System
+from neurornn.random import derive_seed
+
+UNUSED = 3
+
+
+class Outcome(NamedTuple):
+    """What a search found; the candidates' columns are in the order they were given in.
+
+    Attributes:
+        roots: Fixed points.
+        slow_state: Minima of the speed.
+        slow_speed: Their speed in 1/ms.
+        slow_error: Estimated distance to the exact minimum.
+        status: ``FIXED``, ``SLOW``, ``LOST`` or ``UNUSED`` for each candidate.
+        speed: Speed where it ended, NaN if unused.
+        label: Row of ``roots`` or of the slow points it ended at, or -1.
+        n_iterations: Newton iterations it spent.
+        rate: Scale of the drift in 1/ms.
+        n_rounds: Rounds of re-seeding made.
+        n_seeds: Seeds tried in them.
+        index_sum: Sum of the indices of the fixed points.
+        completeness: The verdict, in words.
+    """
+
+    roots: Roots
+    slow_state: NDArray[np.float64]
+    slow_speed: NDArray[np.float64]
+    slow_error: NDArray[np.float64]
+    status: NDArray[np.int64]
+    speed: NDArray[np.float64]
+    label: NDArray[np.int64]
+    n_iterations: NDArray[np.int64]
+    rate: float
+    n_rounds: int
+    n_seeds: int
+    index_sum: int
+    completeness: str
+
+
+def search(system: System, input: Tensor, candidates: Tensor, effort: Effort) -> Outcome:
+    """Find the fixed and slow points at one input.
+
+    Args:
+        system: The system.
+        input: Input held, ``(input,)``.
+        candidates: Where to start, ``(candidate, unit)``.
+        effort: How hard to search.
+
+    Returns:
+        All that was found, and what became of every candidate.
+    """
+    n = len(candidates)
+    order = _shuffled(candidates, effort.seed)
+    pool = Pool(system, input, candidates[order], effort)
+    reseeder = Reseeder(candidates[order].cpu().numpy(), pool.reach, effort.wave, effort.seed)
+    status, label = np.full(n, UNUSED), np.full(n, -1)
+    speed, n_iterations = np.full(n, np.nan), np.zeros(n, dtype=np.int64)
+    first = n_rounds = n_seeds = 0
+    seeded_with = -1
+    wave = effort.wave if effort.adaptive else n
+    while True:
+        n_known = pool.n_known
+        if first < n:
+            rows = order[first : first + wave]
+            solved, label[rows] = pool.add(candidates[rows])
+            status[rows], speed[rows] = solved.status.cpu(), solved.speed.cpu()
+            n_iterations[rows] = solved.n_iterations.cpu()
+            first += wave
+        if n_rounds < effort.n_rounds and (pool.n_known > seeded_with or not pool.settled):
+            seeded_with = pool.n_known
+            seeds = reseeder.seeds(pool.roots, n_rounds)
+            pool.add(torch.as_tensor(seeds, device=candidates.device))
+            n_rounds, n_seeds = n_rounds + 1, n_seeds + len(seeds)
+        done = pool.settled and pool.n_known == n_known
+        if done and effort.adaptive and n_known > 0:
+            break
+        if first >= n and (done or n_rounds >= effort.n_rounds):
+            break
+    return Outcome(
+        pool.roots,
+        pool.slow.state.cpu().numpy(),
+        pool.slow.speed.cpu().numpy(),
+        pool.slow.error.cpu().numpy(),
+        status,
+        speed,
+        label,
+        n_iterations,
+        pool.rate,
+        n_rounds,
+        n_seeds,
+        int(pool.roots.sign.sum()),
+        pool.completeness,
+    )
+
+
+def _shuffled(candidates: Tensor, seed: int) -> NDArray[np.int64]:
+    """An order that depends on the candidates and not on the order they came in."""
+    rows = candidates.cpu().numpy()
+    keys = [derive_seed(seed, row.tobytes().hex()) for row in rows]
+    return np.argsort(np.array(keys, dtype=np.int64), kind="stable")

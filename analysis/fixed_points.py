@@ -1,0 +1,167 @@
+r"""Fixed and slow points of recurrent networks, with the linear dynamics around them.
+
+A fixed point is a zero of the drift :math:`F(x) = \dot x`, here found by Newton's method to rounding level rather
+than by lowering a speed below a threshold. Nothing in the search depends on ``dt``.
+"""
+
+__all__ = ["candidates_from", "find", "plot_fixed_points", "plot_spectrum"]
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from neurornn.analysis._candidates import as_candidates
+from neurornn.analysis._candidates import candidates_from as candidates_from
+from neurornn.analysis._fixed_point_dataset import Found, dataset
+from neurornn.analysis._fixed_point_plots import plot_fixed_points as plot_fixed_points
+from neurornn.analysis._fixed_point_plots import plot_spectrum as plot_spectrum
+from neurornn.analysis._linearise import linearise
+from neurornn.analysis._pool import Effort
+from neurornn.analysis._search import search
+from neurornn.analysis._system import HasDrift, check_drift, freeze
+
+
+def find(
+    network: HasDrift,
+    *,
+    candidates: ArrayLike | Tensor | xr.Dataset | xr.DataArray,
+    inputs: ArrayLike | Tensor | Mapping[str, ArrayLike | Tensor] | None = None,
+    n_rounds: int = 10,
+    wave: int = 128,
+    adaptive: bool = True,
+    tolerance: float = 1e-10,
+    max_iterations: int = 200,
+    bounded: bool | None = None,
+    seed: int = 0,
+) -> xr.Dataset:
+    r"""Find the fixed and slow points of a network while its input is held.
+
+    Candidates run through a trust-region Newton iteration in float64 until
+
+    .. math:: \lVert F(x) \rVert \le \epsilon\, \rho\, (1 + \lVert x \rVert)
+
+    where :math:`F` is the drift in 1/ms, :math:`\epsilon` the ``tolerance`` and :math:`\rho` the rate of the
+    network in 1/ms (the median over candidates of :math:`\lVert J \rVert_F / \sqrt N` with the Jacobian :math:`J`,
+    about one over the time constant). Points that converged are refined to rounding level and merged where their
+    distance is below the sum of their error bounds. A candidate that comes to a minimum of the speed
+    :math:`\lVert F \rVert` which is not 0 is a *slow point*: no fixed point, but the network lingers there if the
+    speed is low.
+
+    The search goes on, with further candidates and with new seeds midway between the points found, until nothing
+    new turns up. Where all rates are bounded there is a stronger test. The indices of the fixed points then obey
+
+    .. math:: \sum_k \operatorname{sign} \det(-J_k) = 1
+
+    (Poincare-Hopf), and a set with another sum is incomplete. A set with the right sum is *consistent* and no
+    more: a missing pair of a saddle and a node is invisible to the sum.
+
+    Stability is given twice: ``stable_ode`` of :math:`\dot x = F(x)` (all :math:`\operatorname{Re} \lambda < 0`) and
+    ``stable_map`` of :math:`x \mapsto x + dt\,F(x)` (all :math:`|1 + dt\,\lambda| < 1`). ``dt`` enters nowhere else.
+
+    Args:
+        network: A network without noise, or any object with ``drift(state, input)`` in 1/ms and ``dt`` in ms. Its
+            ``drift_jacobian(state, input)`` is used if it has one, automatic differentiation otherwise. It is left
+            untouched.
+        candidates: States to start from, ``(candidate, unit)``, as :func:`candidates_from` gives them; or trials
+            to draw 1,024 from.
+        inputs: Input held: one number for each channel, or several such rows ``(context, input)``, or a mapping
+            from names of contexts to inputs. Zero if None. Every candidate is tried in every context.
+        n_rounds: Rounds of new seeds, at most, for each context.
+        wave: Number of candidates, and at most of midpoints, tried at a time.
+        adaptive: Whether to leave the remaining candidates unused once a wave brings nothing new and the index sum
+            does not speak against it.
+        tolerance: :math:`\epsilon` above.
+        max_iterations: Newton steps a candidate may take.
+        bounded: Whether the index sum must be 1, because the drift points inwards in all states far away. By
+            default True for a :class:`~neurornn.CTRNN` whose activation is bounded and False otherwise.
+        seed: Seed of the order of the candidates and of the new seeds.
+
+    Returns:
+        A dataset with the following variables. Along ``fixed_point``, fixed points first and slow points last in
+        each context: ``kind`` (``"fixed"`` or ``"slow"``), ``converged`` (the drift vanishes), ``state``, ``speed``,
+        ``error_bound`` (first-order bound on the distance to the exact point), ``inputs``; ``eigenvalue`` (least
+        stable first), ``time_constant`` (-1 / real part, negative where it grows), ``frequency``, ``eigenvector``,
+        ``left_eigenvector`` (what is integrated along each mode; products with ``eigenvector`` are 1 and 0),
+        ``eigenvalue_condition``; ``n_unstable``, ``stable_ode``, ``stable_map``, ``marginal`` (an eigenvalue is not
+        told from the imaginary axis); ``index``, ``nullity`` (number of singular values of J not told from 0),
+        ``isolated`` (False on a continuous attractor, of which points some way apart are listed), ``smooth``
+        (False on a kink of the drift, where the linear dynamics are one-sided).
+
+        Along ``candidate``: ``candidate_status`` (``"fixed"``, ``"slow"``, ``"unconverged"``, ``"unused"``),
+        ``candidate_converged``, ``candidate_speed``, ``candidate_fixed_point`` (the point it ended at, or -1),
+        ``candidate_n_iterations``. Along ``search``, one for each context: ``completeness``, ``index_sum``,
+        ``index_expected``, ``n_rounds``, ``n_seeds``, ``n_candidates_used``, ``rate``.
+
+    Raises:
+        TypeError: If the network has no drift, or one of another shape or type than its states.
+        ValueError: If the network is noisy or its drift random, or an argument makes no sense.
+
+    References:
+        Opening the black box: low-dimensional dynamics in high-dimensional recurrent neural networks (Sussillo &
+        Barak, 2013) https://doi.org/10.1162/NECO_a_00409
+
+    Examples:
+        Two units that each remember one bit have :math:`3^2` fixed points: 4 stable, 4 saddles and a repeller.
+
+        >>> import neurornn
+        >>> network = neurornn.CTRNN(1, 2, 1, activation="tanh", bias=False)
+        >>> network.W_rec = 2 * torch.eye(2)
+        >>> points = find(network, candidates=[[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+        >>> np.bincount(points.n_unstable).tolist(), points.completeness.item()
+        ([4, 4, 1], 'consistent')
+        >>> [round(tau, 3) for tau in points.time_constant.values[0].tolist()]    # 100 ms / (1 - 2 sech^2 x)
+        [119.958, 119.958]
+    """
+    effort = Effort(tolerance, max_iterations, n_rounds, wave, adaptive, seed)
+    states = as_candidates(candidates, getattr(network, "n_units", None), seed=seed)
+    system = freeze(network, states.shape[1], bounded=bounded)
+    names, rows = _contexts(inputs, getattr(network, "n_inputs", None))
+    found = []
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        start = torch.as_tensor(states, device=system.device)
+        for row in rows:
+            held = torch.as_tensor(row, device=system.device)
+            check_drift(system, start, held)
+            outcome = search(system, held, start, effort)
+            everything = np.concatenate([outcome.roots.state, outcome.slow_state])
+            found.append(Found(row, outcome, linearise(system, held, everything, rate=outcome.rate)))
+    return dataset(found, names, system, effort)
+
+
+def _contexts(
+    inputs: ArrayLike | Tensor | Mapping[str, ArrayLike | Tensor] | None, n_inputs: int | None
+) -> tuple[list[str] | list[int], NDArray[np.float64]]:
+    """Names of the contexts and their inputs, ``(context, input)``."""
+    names: list[str] | list[int] | None = None
+    if inputs is None:
+        if n_inputs is None:
+            raise ValueError("The network does not say how many inputs it has (n_inputs): pass inputs.")
+        inputs = np.zeros(n_inputs)
+    if isinstance(inputs, Mapping):
+        if not inputs:
+            raise ValueError("inputs names no context: give at least one.")
+        names = [str(name) for name in inputs]
+        rows = [_plain(each) for each in inputs.values()]
+        if len({each.shape for each in rows}) > 1:
+            raise ValueError(
+                f"All contexts must have the same channels: got shapes {[r.shape for r in rows]}."
+            )
+        values = np.stack(rows)
+    else:
+        values = np.atleast_2d(_plain(inputs))
+    if values.ndim != 2 or len(values) == 0 or n_inputs not in {None, values.shape[1]}:
+        raise ValueError(
+            f"inputs must hold a number for each of the {n_inputs or ''} input channels, (input,) or (context, input): "
+            f"got shape {values.shape if names is None else values.shape[1:]}."
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(f"inputs must be finite: got {values.tolist()}.")
+    return list(range(len(values))) if names is None else names, values
+
+
+def _plain(values: ArrayLike | Tensor) -> NDArray[np.float64]:
+    return np.array(values.detach().cpu().numpy() if isinstance(values, Tensor) else values, dtype=np.float64)
