@@ -3,11 +3,13 @@
 python docs/figures/context_decision.py runs/demo-seed0 docs/figures/context_decision.png
 """
 
+import io
 import sys
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from PIL import Image
 
 from neurornn import tasks
 from neurornn.analysis import behaviour, fixed_points, landscape, pca
@@ -62,4 +64,6 @@ for ax, name, flow in zip(panels, situations, flows, strict=True):
     for line in ax.lines[n_before:]:
         line.set_path_effects([withStroke(linewidth=3, foreground="white")])
 figure.colorbar(panels[-1].collections[0], ax=panels, label="log10 speed (1/ms)", shrink=0.85)
-figure.savefig(target, dpi=110)
+buffer = io.BytesIO()
+figure.savefig(buffer, dpi=110)
+Image.open(buffer).convert("RGB").quantize(256, kmeans=2).save(target, optimize=True)  # small enough for a repository
