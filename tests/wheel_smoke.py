@@ -18,5 +18,6 @@ network = neurornn.CTRNN(task.n_inputs, 20, task.n_outputs, dale=neurornn.Dale()
 trials = task.sample(8, seed=0)
 neurornn.rules.BPTT().backward(network, trials)
 assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
-neurornn.simulate(network, trials, task=task)
+data = neurornn.simulate(network, trials, task=task)
+assert neurornn.analysis.pca.fit(data).participation_ratio > 1
 sys.stdout.write(f"wheel of neurornn {neurornn.__version__}: imports and runs outside the repository\n")
