@@ -66,4 +66,6 @@ for ax, name, flow in zip(panels, situations, flows, strict=True):
 figure.colorbar(panels[-1].collections[0], ax=panels, label="log10 speed (1/ms)", shrink=0.85)
 buffer = io.BytesIO()
 figure.savefig(buffer, dpi=110)
-Image.open(buffer).convert("RGB").quantize(256, kmeans=2).save(target, optimize=True)  # small enough for a repository
+Image.open(buffer).convert("RGB").quantize(256, kmeans=2).save(
+    target, optimize=True
+)  # small enough for a repository
