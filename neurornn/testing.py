@@ -245,7 +245,7 @@ def _check_dt(task: "AbstractTask", trials: Trials, seed: int) -> None:
         for name, bounds in trials.epochs.items():
             change = np.abs(np.diff(coarse.epochs[name]) - np.diff(bounds)).max()
             _require(
-                change <= dt + task.dt,
+                change <= task.n_roundings * (dt + task.dt),
                 f"epoch '{name}' lasts {change:g} ms more or less at dt={dt:g} than at dt={task.dt:g}",
             )
         for name in task.factor_names:

@@ -62,6 +62,7 @@ class NeurogymTask(AbstractTask):
     """
 
     supports_balanced: ClassVar[bool] = False
+    n_roundings: ClassVar[int] = 2  # NeuroGym rounds an interval before it doubles or scales it
 
     env: str | Callable[..., Any]
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -51,6 +51,9 @@ class AbstractTask(ABC):
     supports_balanced: ClassVar[bool] = True
     """Whether ``sample(balanced=True)`` can visit each cell of the condition grid once."""
 
+    n_roundings: ClassVar[int] = 1
+    """How many times rounded to ``dt`` an epoch may add up from: as many steps may it differ at another ``dt``."""
+
     dt: float = 20.0
     sigma_in: float = 0.0
 

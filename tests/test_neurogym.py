@@ -20,7 +20,7 @@ from neurornn import CTRNN
 from neurornn.objective import Objective
 from neurornn.tasks import NEUROGYM_EXCEPTIONS, TaskNotFound, from_neurogym, neurogym_ids
 from neurornn.tasks._neurogym_env import import_neurogym
-from neurornn.testing import TaskCheckError, check_task
+from neurornn.testing import check_task
 
 try:
     ngym = import_neurogym()
@@ -36,7 +36,6 @@ from neurogym.utils import scheduler
 ANNUBES = {"session": {"v": 0.5, "a": 0.5, ("a", "v"): 1.0}, "catch_prob": 0.3}
 SETTINGS: dict[str, dict[str, Any]] = {
     "AnnubesEnv-v0": ANNUBES,  # has no defaults
-    "ReadySetGo-v0": {"gain": 0.5},  # at 1 its production period is twice a rounded interval: see below
 }
 WHY = {
     "Bandit-v0": "has no ground truth",
@@ -117,11 +116,6 @@ def test_the_list_of_usable_environments_is_what_is_registered_without_the_excep
     assert set(NEUROGYM_EXCEPTIONS) <= registered()
     assert set(neurogym_ids()) == registered() - set(NEUROGYM_EXCEPTIONS)
     assert neurogym_ids() == sorted(neurogym_ids())
-
-
-def test_ready_set_go_breaks_only_the_rule_on_time_steps():
-    with pytest.raises(TaskCheckError, match=r"'production' lasts .* at dt=10"):
-        check_task(from_neurogym("ReadySetGo-v0"), n_trials=12)
 
 
 # import
