@@ -37,7 +37,7 @@ wheel: $(STAMP)
 	@rm -rf build dist $(VENV)/wheel
 	@$(BIN)/python -m build --wheel --outdir dist . > $(VENV)/build.log 2>&1 || { cat $(VENV)/build.log; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(VENV)/wheel dist/*.whl
-	@cd / && PYTHONPATH=$(CURDIR)/$(VENV)/wheel $(CURDIR)/$(BIN)/python $(CURDIR)/tests/wheel_smoke.py $(CURDIR)/$(VENV)/wheel
+	@cd / && PYTHONPATH=$(CURDIR)/$(VENV)/wheel $(CURDIR)/$(BIN)/python $(CURDIR)/.ci/wheel_smoke.py $(CURDIR)/$(VENV)/wheel
 	@rm -rf build
 
 clean:
