@@ -9,6 +9,7 @@ from scipy.spatial.distance import cdist
 from neurornn.analysis._roots import Roots
 from neurornn.random import counter_normal, counter_uniform, derive_seed
 
+_MOST_WAVES = 8
 _MOST_PAIRS = 4096  # nearest pairs looked at in a round
 
 
@@ -18,7 +19,8 @@ class Reseeder:
     Args:
         candidates: Candidates of the search, ``(candidate, unit)``.
         reach: Root mean square distance of the candidates from their centre.
-        wave: Number of midpoints in a round; a quarter as many seeds lie around the candidates.
+        wave: Number of midpoints in a round, more (two for each known point, but at most eight waves) where many
+            points are known; a quarter as many seeds lie around the candidates.
         seed: Seed.
     """
 
@@ -57,7 +59,8 @@ class Reseeder:
         pairs = zip(i.tolist(), j.tolist(), strict=True)
         new = np.array([pair not in self.tried for pair in pairs], dtype=bool)
         i, j = i[new], j[new]
-        order = _promising(roots, i, j)[: max(self.wave, 2 * len(isolated))]
+        n_midpoints = min(max(self.wave, 2 * len(isolated)), _MOST_WAVES * self.wave)
+        order = _promising(roots, i, j)[:n_midpoints]
         i, j = i[order], j[order]
         self.tried.update(zip(i.tolist(), j.tolist(), strict=True))
         if len(others):

@@ -71,7 +71,8 @@ def find(
         inputs: Input held: one number for each channel, or several such rows ``(context, input)``, or a mapping
             from names of contexts to inputs. Zero if None. Every candidate is tried in every context.
         n_rounds: Rounds of new seeds, at most, for each context.
-        wave: Number of candidates, and at most of midpoints, tried at a time.
+        wave: Number of candidates tried at a time, and of midpoints between points where no more than half as many
+            points are known.
         adaptive: Whether to leave the remaining candidates unused once a wave brings nothing new and the index sum
             does not speak against it.
         tolerance: :math:`\epsilon` above.

@@ -227,12 +227,16 @@ def test_a_fold_leaves_a_slow_point_with_the_speed_that_is_left(excess):
         assert slow.sizes["fixed_point"] == 0
 
 
-def test_at_a_bifurcation_nothing_is_claimed():
-    found = fixed_points.find(network([[1.0]]), candidates=normal((50, 1)))
+@pytest.mark.parametrize(("activation", "w", "bias"), [("tanh", 1.0, 0.0), ("sigmoid", 4.0, -2.0)])
+def test_at_a_bifurcation_nothing_is_claimed(activation, w, bias):
+    critical = network([[w]], activation=activation, bias=[bias])
+    found = fixed_points.find(critical, candidates=normal((50, 1)))
     assert found.attrs["n_fixed"] == 1 and abs(found.state.item()) < 1e-4
     assert found.isolated.item() and found.nullity.item() == 1 and np.isinf(found.error_bound.item())
+    assert found.marginal.item() and not found.stable_ode.item() and found.index.item() == 0
     assert found.completeness.item() == "undetermined: a fixed point is degenerate"
-    just_beyond = fixed_points.find(network([[1 + 1e-6]]), candidates=normal((50, 1)))
+    beyond = network([[w * (1 + 1e-5)]], activation=activation, bias=[bias * (1 + 1e-5)])
+    just_beyond = fixed_points.find(beyond, candidates=normal((50, 1)))
     assert just_beyond.attrs["n_fixed"] == 3 and just_beyond.completeness.item() == "consistent"
 
 
