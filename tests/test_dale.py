@@ -120,6 +120,19 @@ def test_missing_and_fixed_synapses_receive_no_gradient():
     assert network.recurrent.raw.grad[~silent].all()
 
 
+@pytest.mark.parametrize("dale", [None, Dale()])
+def test_a_mask_holds_whatever_the_optimiser_has_moved(dale):
+    network = CTRNN(3, N, 2, dale=dale, connectivity=Sparse(0.5), init=Gaussian())
+    missing = torch.as_tensor(~network.connectivity.wiring(network.cell_types, 0).mask)
+    with torch.no_grad():
+        network.recurrent.raw.add_(1.0)
+    assert missing.sum() > 20
+    assert not network.W_rec[missing].any()
+    assert network.W_rec[~missing].all()
+    network = train(CTRNN(3, N, 2, dale=dale, connectivity=Sparse(0.5), init=Gaussian()))
+    assert not network.W_rec[missing].any()
+
+
 def test_a_rectified_weight_that_reaches_zero_stays_there_and_an_absolute_one_bounces():
     gradients = {}
     for rectifier in ("relu", "abs"):

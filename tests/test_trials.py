@@ -59,6 +59,14 @@ def test_epoch_bounds_survive_rounding(dt):
     assert trials.during("off").sum() == 20
 
 
+@pytest.mark.parametrize("dt", [0.1, 1 / 3, 7.0])
+def test_the_end_of_a_trial_survives_rounding(dt):
+    end = np.array([[0.0, sum([dt] * k)] for k in range(5, 45)])
+    trials = make_trials(n_trials=40, n_steps=50, dt=dt, conditions={}, epochs={"trial": end})
+    assert trials.valid.sum(1).tolist() == list(range(5, 45))
+    assert torch.equal(trials.during("trial").to(trials.mask), trials.valid)
+
+
 def test_trials_without_epochs_have_no_padding():
     trials = make_trials(epochs={})
     assert trials.valid.all()
