@@ -19,7 +19,8 @@ class Dale:
     :math:`M` is the connectivity mask and :math:`V` is what the optimiser moves. Whatever the optimiser does,
     :math:`W` obeys the law, so what is trained, saved, evaluated and analysed is the same matrix.
 
-    With ``rectifier="relu"`` a weight that reaches 0 receives no gradient any more; with ``"abs"`` it bounces.
+    With ``rectifier="relu"`` a weight that reaches 0 receives no gradient any more; with ``"abs"`` it bounces. A
+    weight assigned exactly 0 stays 0 under both: give it a small value if it is to learn.
 
     Attributes:
         fraction_excitatory: Fraction of excitatory units, in each area.

@@ -189,6 +189,6 @@ def _same(declared: Tensor | None, stored: Tensor | None) -> bool:
 
 
 def _coarsened(stored: Tensor, own: Tensor) -> Tensor:
-    """A saved array in the coarser of its own type and the network's, where both round alike."""
+    """A saved array on the network's device, in the coarser of both types, where both round alike."""
     finer = torch.finfo(stored.dtype).bits > torch.finfo(own.dtype).bits
-    return stored.to(own.dtype) if finer else stored
+    return stored.to(own) if finer else stored.to(own.device)
