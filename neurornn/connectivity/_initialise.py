@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import gammaincinv
 from typing_extensions import override
 
@@ -195,6 +194,8 @@ def _scaled(W: NDArray[np.float64], wiring: Wiring, radius: float) -> NDArray[np
                 "Add recurrent synapses or use spectral_radius=0."
             )
         return plastic * (radius / largest)
+    from scipy.optimize import brentq  # a third of a second to import, rarely needed
+
     low, high = excess(0.0), 1.0
     while excess(high) < 0 and high < 1e6:
         high *= 2
