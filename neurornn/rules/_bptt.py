@@ -55,15 +55,16 @@ class TruncatedBPTT(AbstractRule):
 
     Trials are cut into blocks of ``every`` steps. The loss of a block is back-propagated through the block and
     through the ``depth - every`` steps before it, along the trajectory that the whole forward pass visited.
-    With ``every = depth`` the blocks are independent windows; once ``depth - every`` reaches the trial length, or
-    one block holds the trial, the gradient is exact. The padding of a trial changes nothing.
+    With ``every = depth`` the blocks are independent windows; with ``depth`` equal to the trial length and one block,
+    or blocks of one step, the gradient is exact. The padding of a trial changes nothing.
 
     Attributes:
         depth: Number of steps (not ms) gradients travel back, the block included.
         every: Number of steps in a block; None means ``depth``.
 
     Raises:
-        ValueError: If the lengths are not positive or a block is longer than the depth.
+        ValueError: If the lengths are not positive, a block is longer than the depth, or the depth exceeds the longest
+            trial of a batch: such a truncation would be none.
 
     References:
         An efficient gradient-based algorithm for on-line training of recurrent network trajectories
@@ -93,6 +94,11 @@ class TruncatedBPTT(AbstractRule):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         network.check_trials(trials)
+        if self.depth > trials.n_steps:
+            raise ValueError(
+                f"A truncation of {self.depth} steps is longer than the trials of {trials.n_steps} steps "
+                f"({trials.n_steps * trials.info.dt:g} ms). Use rules.BPTT(), or a depth within the shortest batch."
+            )
         trials = trials.to(next(network.parameters()))
         noise = network.draw_noise(trials.n_trials, trials.n_steps, generator)
         with single_threaded():
