@@ -377,7 +377,7 @@ class CTRNN(AbstractNetwork):
             and self.activation.name != "identity"
         ):
             warnings.warn(
-                "Noise inside the activation of a rate-form network grows as 1/sqrt(dt) inside the nonlinearity, so the "
+                "Noise inside the activation of a rate-form network grows as 1/sqrt(dt), so the "
                 f"mean rates at dt={dt:g} ms differ from those at dt={self.dt:g} ms. Noise on the state (noise='state') has "
                 "a limit.",
                 stacklevel=2,
