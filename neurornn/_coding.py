@@ -3,7 +3,6 @@
 __all__ = ["TYPES", "decode", "decode_fields", "encode", "named", "shown"]
 
 import collections.abc
-import difflib
 import inspect
 import math
 from collections.abc import Iterable, Mapping
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurornn import connectivity, objective, rules
+from neurornn._words import did_you_mean
 from neurornn.networks import LearnedTau
 
 TYPES: Final[tuple[type, ...]] = (
@@ -189,10 +189,9 @@ def _decode_object(data: Any, kind: type, types: tuple[type, ...], where: str) -
     allowed = {each.__name__: each for each in types if issubclass(each, kind)}
     name = data["type"]
     if not isinstance(name, str) or name not in allowed:
-        close = difflib.get_close_matches(str(name), allowed, n=1)
-        hint = f" Did you mean '{close[0]}'?" if close else ""
         raise ValueError(
-            f"{where} cannot be of type {shown(name)}.{hint} Possible: {_names(allowed.values())}."
+            f"{where} cannot be of type {shown(name)}.{did_you_mean(name, allowed)} "
+            f"Possible: {_names(allowed.values())}."
         )
     made: Any = allowed[name]
     hints = get_type_hints(made)
@@ -210,8 +209,7 @@ def decode_fields(
     """Decode a dictionary that must hold exactly the wanted keys, each with its annotation."""
     for key in data:
         if key not in wanted:
-            close = difflib.get_close_matches(str(key), wanted, n=1)
-            hint = f" Did you mean '{close[0]}'?" if close else ""
+            hint = did_you_mean(key, wanted)
             raise ValueError(f"{where} has an unknown key '{key}'.{hint} Known: {', '.join(wanted)}.")
     missing = [key for key in wanted if key not in data]
     if missing:

@@ -2,13 +2,14 @@ r"""Transfer functions from potential to firing rate, each with its exact deriva
 
 __all__ = ["Activation", "activation", "power"]
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor
+
+from neurornn._words import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -160,10 +161,8 @@ def activation(name: str | Activation) -> Activation:
     if isinstance(name, Activation):
         return name
     if name not in _ACTIVATIONS:
-        close = difflib.get_close_matches(str(name), _ACTIVATIONS, n=1)
-        hint = f" Did you mean '{close[0]}'?" if close else ""
         raise ValueError(
-            f"No activation is called '{name}'.{hint} Known: {', '.join(_ACTIVATIONS)}; "
+            f"No activation is called '{name}'.{did_you_mean(name, _ACTIVATIONS)} Known: {', '.join(_ACTIVATIONS)}; "
             "for your own, pass neurornn.Activation(name, function, derivative)."
         )
     return _ACTIVATIONS[name]

@@ -2,12 +2,13 @@
 
 __all__ = ["check_known", "replacement"]
 
-import difflib
 from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from neurornn._words import did_you_mean
 
 
 def replacement(
@@ -43,7 +44,7 @@ def replacement(
         allowed = [] if options is None else options.tolist()
         strange = [value for value in values.ravel().tolist() if value not in allowed]
         if strange:
-            hint = _did_you_mean(strange[0], allowed) if kind == "U" else ""
+            hint = did_you_mean(strange[0], allowed) if kind == "U" else ""
             raise ValueError(f"Condition '{name}' must be one of {allowed}: got {strange[0]!r}.{hint}")
         values = values.astype(drawn.dtype)
     elif values.dtype.kind not in "iufb" or not np.isfinite(values).all():
@@ -74,10 +75,5 @@ def check_known(given: Iterable[str], known: Collection[str], derived: Iterable[
             raise ValueError(
                 f"Condition '{name}' follows from the others and cannot be set. These can: {listed}."
             )
-        hint = _did_you_mean(name, known)
+        hint = did_you_mean(name, known)
         raise ValueError(f"Task '{task}' has no condition '{name}'.{hint} These can be set: {listed}.")
-
-
-def _did_you_mean(word: object, known: Iterable[object]) -> str:
-    close = difflib.get_close_matches(str(word), [str(each) for each in known], n=1)
-    return f" Did you mean '{close[0]}'?" if close else ""

@@ -2,11 +2,11 @@
 
 __all__ = ["NEUROGYM_EXCEPTIONS", "from_neurogym", "neurogym_ids"]
 
-import difflib
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from neurornn._words import did_you_mean
 from neurornn.tasks._neurogym_env import import_neurogym, open_source
 from neurornn.tasks._neurogym_state import sealed
 from neurornn.tasks._neurogym_task import NeurogymTask
@@ -82,10 +82,8 @@ def from_neurogym(
     if isinstance(env, str):
         known = import_neurogym("neurogym.envs.registration").gym.envs.registry
         if env not in known:
-            close = difflib.get_close_matches(env, neurogym_ids(), n=1)
-            hint = f" Did you mean '{close[0]}'?" if close else ""
             raise TaskNotFound(
-                f"neurogym has no environment '{env}'.{hint} neurornn.tasks.neurogym_ids() lists them."
+                f"neurogym has no environment '{env}'.{did_you_mean(env, neurogym_ids())} neurornn.tasks.neurogym_ids() lists them."
             )
     elif not callable(env):
         raise TypeError(

@@ -3,10 +3,10 @@
 __all__ = ["TaskNotFound", "make", "names", "register"]
 
 import dataclasses
-import difflib
 import re
 from typing import Any, TypeVar
 
+from neurornn._words import did_you_mean
 from neurornn.tasks._task import AbstractTask
 
 _CLASSES: dict[str, type[AbstractTask]] = {}
@@ -80,10 +80,8 @@ def make(name: str, **fields: Any) -> AbstractTask:  # noqa: ANN401
     allowed = [field.name for field in dataclasses.fields(cls) if field.init]
     for field in fields:
         if field not in allowed:
-            close = difflib.get_close_matches(field, allowed, n=1)
-            hint = f" Did you mean '{close[0]}'?" if close else ""
             raise ValueError(
-                f"Task '{cls.name}' has no parameter '{field}'.{hint} It has: {', '.join(allowed)}."
+                f"Task '{cls.name}' has no parameter '{field}'.{did_you_mean(field, allowed)} It has: {', '.join(allowed)}."
             )
     return cls(**fields)
 
@@ -98,8 +96,7 @@ def _unknown(name: str) -> str:
     siblings = [each for each in names() if match and _order(each)[0] == match["base"]]
     if siblings:
         return f"Task '{name}' doesn't exist in that version. There is {', '.join(siblings)}."
-    close = difflib.get_close_matches(str(name), [*_CLASSES, *(_order(each)[0] for each in _CLASSES)], n=1)
-    hint = f" Did you mean '{close[0]}'?" if close else ""
+    hint = did_you_mean(name, [*_CLASSES, *(_order(each)[0] for each in _CLASSES)])
     return f"Task '{name}' doesn't exist.{hint} neurornn.tasks.names() lists them all."
 
 
