@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from neurornn.analysis._conditions import activity
-from neurornn.random import counter_normal, counter_uniform, derive_seed
+from neurornn.random import derive_seed, normal_array, uniform_array
 
 _DEFAULT_NUMBER = 1024
 
@@ -49,13 +49,10 @@ def candidates_from(
     states = states[np.isfinite(states).all(1)]
     if not len(states):
         raise ValueError("No state is finite in every unit: there is nothing to start from.")
-    key = derive_seed(seed, "candidates")
-    order = np.argsort(counter_uniform(key, np.arange(len(states), dtype=np.uint64)), kind="stable")
+    order = np.argsort(uniform_array(derive_seed(seed, "candidates"), len(states)), kind="stable")
     chosen = states[order[np.arange(n) % len(states)]]
     spread = np.sqrt(states.var(0).mean())
-    noise = counter_normal(
-        derive_seed(seed, "jitter"), np.arange(chosen.size, dtype=np.uint64).reshape(chosen.shape)
-    )
+    noise = normal_array(derive_seed(seed, "jitter"), *chosen.shape)
     return xr.DataArray(
         chosen + jitter * spread * noise,
         dims=("candidate", "unit"),

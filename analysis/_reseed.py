@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from neurornn.analysis._roots import Roots
-from neurornn.random import counter_normal, counter_uniform, derive_seed
+from neurornn.random import derive_seed, normal_array, uniform_array
 
 _MOST_WAVES = 8
 _MOST_PAIRS = 4096  # nearest pairs looked at in a round
@@ -43,10 +43,10 @@ class Reseeder:
         i, j = self._pairs(roots, key)
         first, second = roots.state[i], roots.state[j]
         n_around = max(1, self.wave // 4)
-        kick = _normal(key, len(i) + n_around, n_units) / n_units**0.5
+        kick = normal_array(key, len(i) + n_around, n_units) / n_units**0.5
         distance = np.linalg.norm(first - second, axis=1, keepdims=True)
         middle = 0.5 * (first + second) + 0.02 * distance * kick[: len(i)]
-        which, far = _uniform(derive_seed(key, "around"), n_around)
+        which, far = uniform_array(derive_seed(key, "around"), 2, n_around)
         base = self.candidates[(which * len(self.candidates)).astype(np.int64)]
         around = base + 2 * far[:, None] * self.reach * kick[len(i) :]
         centre = roots.state.mean(0, keepdims=True) if len(roots.state) else base[:0]
@@ -64,7 +64,7 @@ class Reseeder:
         i, j = i[order], j[order]
         self.tried.update(zip(i.tolist(), j.tolist(), strict=True))
         if len(others):
-            drawn = _uniform(derive_seed(key, "continuum"), self.wave // 4)
+            drawn = uniform_array(derive_seed(key, "continuum"), 2, self.wave // 4)
             more_i, more_j = others[(drawn * len(others)).astype(np.int64)]
             i, j = np.concatenate([i, more_i]), np.concatenate([j, more_j])
         return i, j
@@ -80,11 +80,3 @@ def _promising(roots: Roots, i: NDArray[np.int64], j: NDArray[np.int64]) -> NDAr
         1
     )
     return nearest[np.lexsort((distance, roots.sign[i] * roots.sign[j] < 0, occupied))]
-
-
-def _uniform(key: int, n: int) -> NDArray[np.float64]:
-    return counter_uniform(key, np.arange(2 * n, dtype=np.uint64)).reshape(2, n)
-
-
-def _normal(key: int, n: int, n_units: int) -> NDArray[np.float64]:
-    return counter_normal(key, np.arange(n * n_units, dtype=np.uint64).reshape(n, n_units))

@@ -1,6 +1,6 @@
 """Initial recurrent weights, scaled on the matrix the network really uses."""
 
-__all__ = ["AbstractInitialiser", "BalancedGamma", "Gaussian", "Identity", "Orthogonal"]
+__all__ = ["AbstractInitialiser", "BalancedGamma", "Gaussian", "Identity", "Orthogonal", "fan_in_normal"]
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -9,11 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import gammaincinv
+from torch import Tensor
 from typing_extensions import override
 
 from neurornn._threads import single_threaded
+from neurornn.connectivity._weights import SynapticWeights
 from neurornn.connectivity._wiring import Wiring
-from neurornn.random import counter_normal, counter_uniform, derive_seed
+from neurornn.random import derive_seed, normal_array, uniform_array
 
 
 class AbstractInitialiser(ABC):
@@ -91,9 +93,7 @@ class BalancedGamma(AbstractInitialiser):
                 "Change dale=Dale(fraction_excitatory=...) or n_units, or use Gaussian()."
             )
         n = wiring.mask.shape[0]
-        u = counter_uniform(
-            derive_seed(seed, "recurrent weights"), np.arange(n * n, dtype=np.uint64).reshape(n, n)
-        )
+        u = uniform_array(derive_seed(seed, "recurrent weights"), n, n)
         W = gammaincinv(self.shape, u) * wiring.mask * sign
         excitation, inhibition = W[:, sign > 0].sum(1), -W[:, sign < 0].sum(1)
         ratio = np.divide(excitation, inhibition, out=np.ones(n), where=(inhibition > 0) & (excitation > 0))
@@ -143,9 +143,25 @@ class Identity(AbstractInitialiser):
         return self.gain * np.eye(wiring.mask.shape[0])
 
 
+def fan_in_normal(weights: SynapticWeights, key: int) -> Tensor:
+    """Normal weights of variance 1 / (number of afferents), with the declared signs and mask.
+
+    Args:
+        weights: The matrix to draw for.
+        key: Stream key.
+
+    Returns:
+        An effective matrix ``(post, pre)`` that obeys the declared structure.
+    """
+    W = torch.as_tensor(normal_array(key, *weights.raw.shape))
+    if weights.sign is not None:
+        W = W.abs() * weights.sign.cpu()
+    mask = torch.ones_like(W) if weights.mask is None else weights.mask.cpu().to(W)
+    return W * mask / mask.sum(1, keepdim=True).clamp(min=1).sqrt()
+
+
 def _normal(n: int, seed: int) -> NDArray[np.float64]:
-    counter = np.arange(n * n, dtype=np.uint64).reshape(n, n)
-    return counter_normal(derive_seed(seed, "recurrent weights"), counter)
+    return normal_array(derive_seed(seed, "recurrent weights"), n, n)
 
 
 def _refuse_constraints(name: str, wiring: Wiring, sign: NDArray[np.float64] | None) -> None:

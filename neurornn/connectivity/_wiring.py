@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from neurornn.random import counter_uniform, derive_seed
+from neurornn.random import derive_seed, uniform_array
 
 
 class Wiring(NamedTuple):
@@ -124,7 +124,7 @@ class Projection:
 
     Attributes:
         density: Probability of each synapse.
-        sources: ``"E"`` if only excitatory units project, ``"all"`` otherwise.
+        sources: ``"E"``, ``"I"`` or ``"all"``: which units of the first area project.
         targets: ``"E"``, ``"I"`` or ``"all"``: which units of the other area receive.
 
     Raises:
@@ -249,8 +249,7 @@ def _of_type(cell_types: NDArray[np.str_], kind: str) -> NDArray[np.bool_]:
 
 
 def _bernoulli(density: NDArray[np.float64], seed: int) -> NDArray[np.bool_]:
-    counter = np.arange(density.size, dtype=np.uint64).reshape(density.shape)
-    return counter_uniform(derive_seed(seed, "wiring"), counter) < density
+    return uniform_array(derive_seed(seed, "wiring"), *density.shape) < density
 
 
 def _without_autapses(mask: NDArray[np.bool_], autapses: bool) -> NDArray[np.bool_]:

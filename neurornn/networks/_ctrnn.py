@@ -28,9 +28,10 @@ from neurornn.connectivity import (
     Gaussian,
     SynapticWeights,
 )
+from neurornn.connectivity._initialise import fan_in_normal
 from neurornn.networks._base import AbstractNetwork, Trajectory
 from neurornn.networks._tau import LearnedTau, TimeConstant
-from neurornn.random import counter_normal, derive_seed
+from neurornn.random import derive_seed
 
 
 class CTRNN(AbstractNetwork):
@@ -179,7 +180,7 @@ class CTRNN(AbstractNetwork):
 
         self.recurrent.assign_(torch.as_tensor(self.init.matrix(wiring, sign, seed)))
         for name, weights in (("input", self.input), ("readout", self.readout)):
-            weights.assign_(_gaussian_weights(weights, derive_seed(seed, f"{name} weights")))
+            weights.assign_(fan_in_normal(weights, derive_seed(seed, f"{name} weights")))
 
     @property
     @override
@@ -404,14 +405,3 @@ class CTRNN(AbstractNetwork):
             f"tau={self.time_constant.describe()}, dt={self.dt:g} ms, alpha={spread}, activation={self.activation.name}, "
             f"sigma_rec={self.sigma_rec:g} (on the {self.noise}){cells}{places}"
         )
-
-
-def _gaussian_weights(weights: SynapticWeights, key: int) -> Tensor:
-    """Normal weights of variance 1 / (number of afferents), with the declared signs and mask."""
-    n_post, n_pre = weights.raw.shape
-    counter = np.arange(n_post * n_pre, dtype=np.uint64).reshape(n_post, n_pre)
-    W = torch.as_tensor(counter_normal(key, counter))
-    if weights.sign is not None:
-        W = W.abs() * weights.sign.cpu()
-    mask = torch.ones_like(W) if weights.mask is None else weights.mask.cpu().to(W)
-    return W * mask / mask.sum(1, keepdim=True).clamp(min=1).sqrt()
