@@ -114,7 +114,7 @@ class SynapticWeights(nn.Module):
             faults.append(("violates the declared signs (Dale's law)", weight * self.sign.to(weight) < zero))
         if self.mask is not None:
             faults.append(("puts weight on synapses that do not exist", (self.mask == 0) & (weight != zero)))
-        if self.fixed is not None and what != "The fixed weights":
+        if self.fixed is not None:
             faults.append(("changes fixed weights", ~self.fixed.isnan() & (weight != self.fixed.to(weight))))
         for fault, where in faults:
             if where.any():
