@@ -40,9 +40,10 @@ def choice_weights(
     largest absolute weight of an irrelevant one: 1 is no selection. Intervals are 95 % percentiles over resampled
     trials.
 
-    If all choices of a group are the same its weights are NaN. If the stimuli predict every choice, the likelihood has no maximum: ``separated`` says so, and the
-    size of the weights is then set by the penalty :math:`\tfrac12 \rho \sum_j (w_j s_j)^2`, with :math:`s_j` the
-    standard deviation of a stimulus and :math:`\rho` the ``ridge``. Otherwise the default of 0.001 does not matter.
+    If all choices of a group are the same its weights are NaN. If the stimuli predict every choice, the likelihood
+    has no maximum: ``separated`` says so, and the size of the weights is then set by the penalty
+    :math:`\tfrac12 \rho \sum_j (w_j s_j)^2`, with :math:`s_j` the standard deviation of a stimulus and :math:`\rho`
+    the ``ridge``. Otherwise the default of 0.001 hardly matters.
 
     Args:
         ds: Trials, simulated or recorded.

@@ -45,11 +45,11 @@ def find(
     .. math:: \lVert F(x) \rVert \le \epsilon\, \rho\, (1 + \lVert x \rVert)
 
     where :math:`F` is the drift in 1/ms, :math:`\epsilon` the ``tolerance`` and :math:`\rho` the rate of the
-    network in 1/ms (the median over candidates of :math:`\lVert J \rVert_F / \sqrt N` with the Jacobian :math:`J`,
+    network in 1/ms (the median over 64 candidates of :math:`\lVert J \rVert_F / \sqrt N` with the Jacobian :math:`J`,
     about one over the time constant). Points that converged are refined to rounding level and merged where their
-    distance is below the sum of their error bounds. A candidate that comes to a minimum of the speed
-    :math:`\lVert F \rVert` which is not 0 is a *slow point*: no fixed point, but the network lingers there if the
-    speed is low.
+    distance is below the sum of their error bounds, or :math:`10^{-8} (1 + \lVert x \rVert)`. A candidate that
+    comes to a minimum of the speed :math:`\lVert F \rVert` which is not 0 is a *slow point*: no fixed point, but the
+    network lingers there if the speed is low.
 
     The search goes on, with further candidates and with new seeds midway between the points found, until nothing
     new turns up. Where all rates are bounded there is a stronger test. The indices of the fixed points then obey

@@ -28,7 +28,8 @@ def fit(
 
     .. math:: C = \langle (x - \bar x)(x - \bar x)^\top \rangle = \sum_i \lambda_i v_i v_i^\top
 
-    the components are the :math:`v_i` in order of falling variance :math:`\lambda_i`. Padding never counts, and
+    the components are the :math:`v_i` in order of falling variance :math:`\lambda_i` (sums over samples are divided by
+    one less than their number). Padding never counts, and
     neither does a sample that misses a unit; the attributes say how many there were of each.
 
     Args:

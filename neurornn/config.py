@@ -45,8 +45,7 @@ _DERIVED: Final = {"tau", "activation", "bias", "train_initial_state", "dtype"}
 def network_to_config(network: AbstractNetwork) -> dict[str, Any]:
     """All that the constructor of a network was given, as JSON; weights are not part of it.
 
-    Learned time constants live in the weights, so they are written with their bounds and the middle of these as
-    initial value.
+    Learned time constants live in the weights: what is written is where they started and their bounds.
 
     Args:
         network: A :class:`~neurornn.CTRNN`.

@@ -45,7 +45,7 @@ class CTRNN(AbstractNetwork):
     stepped by Euler-Maruyama with :math:`\alpha = dt/\tau`. Noise that enters with the ``"input"`` is
     :math:`\sqrt{2/\alpha}\,\sigma_{rec}\,\xi_t` beside :math:`W_{in} u`; noise on the ``"state"`` adds
     :math:`\sqrt{2\alpha}\,\sigma_{rec}\,\xi_t` to the state itself. In current form the two are the same equation;
-    in rate form the first passes through :math:`\phi` and the second does not (Murray 2019). A lone linear unit
+    in rate form the first passes through :math:`\phi` and the second does not. A lone linear unit
     has stationary variance :math:`\sigma_{rec}^2 / (1 - \alpha/2)`, which tends to :math:`\sigma_{rec}^2` as
     ``dt`` shrinks. In rate form noise with the input grows without bound inside a curved :math:`\phi` as ``dt``
     shrinks: there the mean rates depend on ``dt``, and only noise on the state has a limit.
@@ -79,6 +79,9 @@ class CTRNN(AbstractNetwork):
 
         Training excitatory-inhibitory recurrent neural networks for cognitive tasks (Song, Yang & Wang, 2016)
         https://doi.org/10.1371/journal.pcbi.1004792
+
+        Task representations in neural networks trained to perform many cognitive tasks (Yang et al., 2019), for the
+        rate form https://doi.org/10.1038/s41593-018-0310-2
 
     Examples:
         >>> network = CTRNN(3, 10, 2, tau=100.0, dt=20.0, dale=Dale(), sigma_rec=0.1)
