@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from neurornn.analysis._conditions import activity
+from neurornn.analysis._system import plain
 from neurornn.random import derive_seed, normal_array, uniform_array
 
 _DEFAULT_NUMBER = 1024
@@ -81,7 +82,7 @@ def as_candidates(
         given = candidates_from(given, seed=seed)
     if isinstance(given, xr.DataArray) and "unit" in given.dims:
         given = given.transpose(..., "unit")
-    states = np.array(given.detach().cpu().numpy() if isinstance(given, Tensor) else given, dtype=np.float64)
+    states = plain(given)
     if states.ndim != 2 or 0 in states.shape or n_units not in {None, states.shape[-1]}:
         raise ValueError(
             f"candidates must be states (candidate, unit) with {n_units or 'at least 1'} units: got shape {states.shape}."

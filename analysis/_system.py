@@ -1,13 +1,15 @@
 """A network held still for analysis: a float64 copy of which only the drift is used."""
 
-__all__ = ["HasDrift", "System", "check_drift", "freeze"]
+__all__ = ["HasDrift", "System", "check_drift", "freeze", "plain"]
 
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from neurornn.networks import CTRNN
@@ -128,14 +130,14 @@ def freeze(network: HasDrift, n_units: int, *, bounded: bool | None = None) -> S
     """
     if not callable(getattr(network, "drift", None)) or not hasattr(network, "dt"):
         raise TypeError(
-            "Fixed points are found for an object with a method drift(state, input), in 1/ms, and a time step dt, "
+            "Dynamics are analysed of an object with a method drift(state, input), in 1/ms, and a time step dt, "
             f"in ms: got {type(network).__name__}."
         )
     noise = float(getattr(network, "sigma_rec", 0.0))
     if noise != 0:
         raise ValueError(
-            f"A network with recurrent noise has no fixed points: got sigma_rec={noise:g}. Pass network.noiseless(), "
-            "its deterministic part."
+            f"A state of a network with recurrent noise has no velocity, only a distribution of them: got sigma_rec={noise:g}. "
+            "Pass network.noiseless(), its deterministic part."
         )
     twin: Any = copy.deepcopy(network)
     device = torch.device("cpu")
@@ -156,6 +158,11 @@ def freeze(network: HasDrift, n_units: int, *, bounded: bool | None = None) -> S
         bounded=bounded,
         device=device,
     )
+
+
+def plain(values: ArrayLike | Tensor) -> NDArray[np.float64]:
+    """Numbers of any origin, on any device, as a float64 array of their own."""
+    return np.array(values.detach().cpu().numpy() if isinstance(values, Tensor) else values, dtype=np.float64)
 
 
 def check_drift(system: System, state: Tensor, input: Tensor) -> None:

@@ -22,7 +22,7 @@ from neurornn.analysis._fixed_point_plots import plot_spectrum as plot_spectrum
 from neurornn.analysis._linearise import linearise
 from neurornn.analysis._pool import Effort
 from neurornn.analysis._search import search
-from neurornn.analysis._system import HasDrift, check_drift, freeze
+from neurornn.analysis._system import HasDrift, check_drift, freeze, plain
 
 
 def find(
@@ -122,7 +122,8 @@ def find(
     system = freeze(network, states.shape[1], bounded=bounded)
     names, rows = _contexts(inputs, getattr(network, "n_inputs", None))
     found = []
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+    gpus = [system.device] if system.device.type == "cuda" else []
+    with torch.no_grad(), torch.random.fork_rng(devices=gpus):
         start = torch.as_tensor(states, device=system.device)
         for row in rows:
             held = torch.as_tensor(row, device=system.device)
@@ -146,14 +147,14 @@ def _contexts(
         if not inputs:
             raise ValueError("inputs names no context: give at least one.")
         names = [str(name) for name in inputs]
-        rows = [_plain(each) for each in inputs.values()]
+        rows = [plain(each) for each in inputs.values()]
         if len({each.shape for each in rows}) > 1:
             raise ValueError(
                 f"All contexts must have the same channels: got shapes {[r.shape for r in rows]}."
             )
         values = np.stack(rows)
     else:
-        values = np.atleast_2d(_plain(inputs))
+        values = np.atleast_2d(plain(inputs))
     if values.ndim != 2 or len(values) == 0 or n_inputs not in {None, values.shape[1]}:
         raise ValueError(
             f"inputs must hold a number for each of the {n_inputs or ''} input channels, (input,) or (context, input): "
@@ -162,7 +163,3 @@ def _contexts(
     if not np.isfinite(values).all():
         raise ValueError(f"inputs must be finite: got {values.tolist()}.")
     return list(range(len(values))) if names is None else names, values
-
-
-def _plain(values: ArrayLike | Tensor) -> NDArray[np.float64]:
-    return np.array(values.detach().cpu().numpy() if isinstance(values, Tensor) else values, dtype=np.float64)

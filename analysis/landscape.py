@@ -10,10 +10,9 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from neurornn.analysis._guards import frozen_double, held_input, refuse_noise
 from neurornn.analysis._plane import Plane as Plane
 from neurornn.analysis._plotting import axes_or_new, label
-from neurornn.networks import AbstractNetwork
+from neurornn.analysis._system import HasDrift, System, freeze, plain
 from neurornn.provenance import provenance
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ _CHUNK = 4096  # states whose velocity is computed at once
 
 
 def flow(
-    network: AbstractNetwork,
+    network: HasDrift,
     plane: Plane,
     *,
     input: ArrayLike | Tensor,
@@ -45,7 +44,8 @@ def flow(
     where it tells nothing.
 
     Args:
-        network: A network without noise; it is left untouched.
+        network: A network without noise, or any object with ``drift(state, input)`` in 1/ms and ``dt`` in ms; it is
+            left untouched.
         plane: Where to look. From principal components: ``Plane.from_pca(fit, origin=fixed_point)``.
         input: Input held, one number for each channel.
         extent: ``(x_min, x_max, y_min, y_max)`` in coordinates of the plane; ``plane.extent(states)`` surrounds
@@ -57,6 +57,7 @@ def flow(
         1/ms^2 and the fraction ``out_of_plane`` (0 at a state that rests); and the input held.
 
     Raises:
+        TypeError: If the network has no drift.
         ValueError: If the network is noisy, the plane or the input is of another network, the extent is empty or
             the velocity is not finite somewhere.
 
@@ -75,10 +76,11 @@ def flow(
         >>> found.flow_x.sel(x=1.0).values.tolist(), found.speed.sel(x=0.0, y=1.0).item()
         ([-0.02, -0.02, -0.02], 0.02)
     """
-    refuse_noise(network)
-    if plane.origin.size != network.n_units:
+    system = freeze(network, plane.origin.size)
+    n_units = getattr(network, "n_units", system.n_units)
+    if system.n_units != n_units:
         raise ValueError(
-            f"The plane lies in a space of {plane.origin.size} units but the network has {network.n_units}."
+            f"The plane lies in a space of {system.n_units} units but the network has {n_units}."
         )
     x_min, x_max, y_min, y_max = extent
     if not (np.isfinite(extent).all() and x_min < x_max and y_min < y_max):
@@ -86,9 +88,9 @@ def flow(
     if n < 2:
         raise ValueError(f"A grid needs at least 2 points along each side: got n={n}.")
     x, y = np.linspace(x_min, x_max, n), np.linspace(y_min, y_max, n)
-    held = held_input(network, input)
+    held = _held(input, getattr(network, "n_inputs", None))
     states = plane.embed(np.stack(np.meshgrid(x, y), axis=-1)).reshape(n * n, -1)
-    v = _velocity(network, states, held)
+    v = _velocity(system, states, held)
     if not np.isfinite(v).all():
         worst = np.abs(states[~np.isfinite(v).all(1)]).max()
         raise ValueError(
@@ -109,7 +111,7 @@ def flow(
             "flow_y": grid(in_plane[:, 1], f"flow along {plane.names[1]}", "1/ms"),
             "q": grid(0.5 * speed**2, "q", "1/ms^2"),
             "out_of_plane": grid(np.minimum(out, 1.0), "fraction of velocity out of the plane", "1"),
-            "held_input": ("channel", held.cpu().numpy(), {"long_name": "input held", "units": "1"}),
+            "inputs": ("input", held, {"long_name": "input held", "units": "1"}),
         },
         coords={
             "x": ("x", x, {"long_name": plane.names[0], "units": "1"}),
@@ -190,8 +192,19 @@ def plot_flow(
     return axes
 
 
-def _velocity(network: AbstractNetwork, states: NDArray[np.float64], held: Tensor) -> NDArray[np.float64]:
-    twin = frozen_double(network)
+def _held(input: ArrayLike | Tensor, n_inputs: int | None) -> NDArray[np.float64]:
+    held = plain(input)
+    if held.ndim != 1 or n_inputs not in {None, held.size}:
+        raise ValueError(
+            f"input must hold one number for each channel, shape ({n_inputs or 'input'},): got shape {held.shape}."
+        )
+    if not np.isfinite(held).all():
+        raise ValueError(f"input must be finite: got {held.tolist()}.")
+    return held
+
+
+def _velocity(system: System, states: NDArray[np.float64], held: NDArray[np.float64]) -> NDArray[np.float64]:
+    input = torch.as_tensor(held, device=system.device)
     with torch.no_grad():
-        rows = torch.as_tensor(states, device=held.device).split(_CHUNK)
-        return torch.cat([twin.drift(chunk, held) for chunk in rows]).cpu().numpy()
+        rows = torch.as_tensor(states, device=system.device).split(_CHUNK)
+        return torch.cat([system.drift(chunk, input) for chunk in rows]).cpu().numpy()

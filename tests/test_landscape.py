@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import neurornn
 from neurornn.analysis import landscape, pca
-from neurornn.analysis._guards import frozen_double
+from neurornn.analysis._system import freeze
 from neurornn.analysis.landscape import Plane
 
 
@@ -48,7 +48,7 @@ def test_flow_of_a_linear_network_is_its_drift_by_hand() -> None:
             out = v - plane.axes.T @ (plane.axes @ v)
             np.testing.assert_allclose(here.out_of_plane, np.linalg.norm(out) / np.linalg.norm(v), rtol=1e-9)
     assert found.speed.attrs["units"] == "1/ms" and found.q.attrs["units"] == "1/ms^2"
-    np.testing.assert_allclose(found.held_input, u)
+    np.testing.assert_allclose(found.inputs, u)
 
 
 def test_speed_is_zero_at_the_fixed_point_and_nowhere_else_on_the_grid() -> None:
@@ -130,7 +130,7 @@ def test_the_network_is_left_untouched() -> None:
         assert torch.equal(value, before[name])
     for parameter, gradient in zip(network.parameters(), gradients, strict=True):
         assert gradient is None or torch.equal(parameter.grad, gradient)
-    twin = frozen_double(network)
+    twin = freeze(network, 9).velocity.__self__
     assert not twin.training and not any(p.requires_grad for p in twin.parameters())
     assert all(p.grad is None and p.dtype == torch.float64 for p in twin.parameters())
     assert {p.data_ptr() for p in twin.parameters()}.isdisjoint(p.data_ptr() for p in network.parameters())
@@ -141,6 +141,20 @@ def test_noise_is_refused_and_its_removal_accepted() -> None:
     with pytest.raises(ValueError, match=r"sigma_rec=0\.2.*Pass network\.noiseless\(\)"):
         landscape.flow(network, some_plane(3), input=[0, 0], extent=(-1, 1, -1, 1))
     landscape.flow(network.noiseless(), some_plane(3), input=[0, 0], extent=(-1, 1, -1, 1), n=3)
+
+
+def test_any_object_with_a_drift_has_a_flow() -> None:
+    class Saddle:
+        dt = 1.0
+
+        def drift(self, state: torch.Tensor, input: torch.Tensor) -> torch.Tensor:
+            return torch.stack([state[..., 0] + input[..., 0], -2 * state[..., 1]], -1) / 50.0
+
+    found = landscape.flow(Saddle(), Plane(np.zeros(2), np.eye(2)), input=[3.0], extent=(-1, 1, -1, 1), n=3)
+    here = found.sel(x=1.0, y=-1.0)
+    np.testing.assert_allclose([here.flow_x, here.flow_y], [4 / 50, 2 / 50], rtol=1e-12)
+    with pytest.raises(TypeError, match="got object"):
+        landscape.flow(object(), some_plane(2), input=[0.0], extent=(-1, 1, -1, 1))
 
 
 def test_wrong_requests_are_refused() -> None:
