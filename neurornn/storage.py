@@ -264,7 +264,9 @@ def read_tree(path: str | Path) -> xr.DataTree:
     content = io.BytesIO(_read(path))
     try:
         with xr.open_datatree(content, engine="h5netcdf") as tree:
-            return tree.load()
+            # one by one, as DataTree.load passes over a variable that has the name of a group
+            nodes = {node.path: node.to_dataset(inherit=False).load() for node in tree.subtree}
+        return xr.DataTree.from_dict(nodes)
     except Exception as error:  # as above
         raise CorruptFile(path, f"it is not a readable netCDF file ({error})") from error
 
