@@ -50,7 +50,7 @@ def check_network(network: AbstractNetwork, *, seed: int = 0) -> None:
             _check_forward(twin, draw)
             _check_noise(twin, draw)
             _check_rescaling(twin, draw)
-            _check_refusals(twin)
+            _check_refusals(twin, draw)
             _check_saving(twin)
         _check_untouched(network, draw, before)
         _check_jacobians(twin, draw)
@@ -64,12 +64,14 @@ class _Draw:
 
     def __init__(self, network: AbstractNetwork, seed: int) -> None:
         self.network, self.seed = network, seed
+        self.device = next(network.parameters()).device
 
     def generator(self, name: str = "noise") -> torch.Generator:
-        return torch_generator(self.seed, "check", name)
+        return torch_generator(self.seed, "check", name, device=self.device)
 
     def normal(self, name: str, *shape: int) -> Tensor:
-        return torch.randn(*shape, generator=self.generator(name), dtype=torch.float64)
+        generator = self.generator(name)
+        return torch.randn(*shape, generator=generator, dtype=torch.float64, device=self.device)
 
     def states(self) -> Tensor:
         return self.normal("state", _N_TRIALS, self.network.n_units)
@@ -106,7 +108,7 @@ def _check_structure(network: AbstractNetwork) -> None:
     types = network.cell_types
     _require(types.shape == (n,), f"cell_types has shape {types.shape} for {n} units")
     for kind, sign in (("E", 1.0), ("I", -1.0)):
-        columns = network.W_rec[:, torch.as_tensor(types == kind)]
+        columns = network.W_rec[:, torch.as_tensor(types == kind, device=network.W_rec.device)]
         _require(bool((sign * columns >= 0).all()), f"W_rec breaks Dale's law in a column of type {kind}")
 
 
@@ -193,11 +195,13 @@ def _check_rescaling(network: AbstractNetwork, draw: _Draw) -> None:
     _require_close(rescale(network.dt / 2).drift(x, u), network.drift(x, u), "rescale_dt changes the drift")
 
 
-def _check_refusals(network: AbstractNetwork) -> None:
-    shape = (_N_TRIALS, _N_STEPS, network.n_inputs)
-    wrong = {"inputs with one channel too many": torch.zeros(*shape[:2], shape[2] + 1, dtype=torch.float64)}
+def _check_refusals(network: AbstractNetwork, draw: _Draw) -> None:
+    inputs = draw.inputs()
+    wrong = {
+        "inputs with one channel too many": torch.cat([inputs, inputs.new_zeros(*inputs.shape[:2], 1)], 2)
+    }
     if network.n_inputs:
-        wrong["inputs with NaN"] = torch.full(shape, torch.nan, dtype=torch.float64)
+        wrong["inputs with NaN"] = torch.full_like(inputs, torch.nan)
     for what, bad in wrong.items():
         try:
             network.noiseless()(bad)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from neurornn.networks import CTRNN
+    from neurornn.networks import AbstractNetwork
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class SpectrumReport:
         )
 
 
-def spectrum_report(network: "CTRNN") -> SpectrumReport:
+def spectrum_report(network: "AbstractNetwork") -> SpectrumReport:
     """Spectral radius, outlier eigenvalues and E/I balance of the matrix the network really uses.
 
     Args:
