@@ -2,7 +2,6 @@ r"""How a stimulus becomes the means of input channels, none of them negative.""
 
 __all__ = ["one_hot", "opposed", "ring"]
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,21 +78,3 @@ def one_hot(label: NDArray[Any], labels: Sequence[Any]) -> NDArray[np.float64]:
         [[0.0, 1.0], [1.0, 0.0]]
     """
     return (np.asarray(label)[..., None] == np.asarray(labels)).astype(np.float64)
-
-
-def check_strengths(name: str, values: Sequence[float]) -> None:
-    """Refuse signed strengths outside [-1, 1].
-
-    Args:
-        name: Name of the parameter.
-        values: Strengths.
-
-    Raises:
-        ValueError: If there are none, one is out of range, or one comes twice.
-    """
-    if (
-        len(values) == 0
-        or len(set(values)) < len(values)
-        or not all(math.isfinite(value) and abs(value) <= 1 for value in values)
-    ):
-        raise ValueError(f"{name} needs different signed strengths in [-1, 1]: got {values}.")

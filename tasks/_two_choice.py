@@ -1,9 +1,10 @@
 """What tasks with two alternatives share: a fixation, a go cue, a decision."""
 
-__all__ = ["AbstractTwoChoice"]
+__all__ = ["AbstractTwoChoice", "check_strengths", "side_of"]
 
+import math
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,3 +136,21 @@ def side_of(signal: NDArray[np.float64], tie: NDArray[np.float64]) -> NDArray[np
         +1 or -1 for each trial.
     """
     return np.where(signal == 0, tie, np.sign(signal)).astype(np.int64)
+
+
+def check_strengths(name: str, values: Sequence[float]) -> None:
+    """Refuse signed strengths outside [-1, 1].
+
+    Args:
+        name: Name of the parameter.
+        values: Strengths.
+
+    Raises:
+        ValueError: If there are none, one is out of range, or one comes twice.
+    """
+    if (
+        len(values) == 0
+        or len(set(values)) < len(values)
+        or not all(math.isfinite(value) and abs(value) <= 1 for value in values)
+    ):
+        raise ValueError(f"{name} needs different signed strengths in [-1, 1]: got {values}.")

@@ -11,11 +11,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.tasks._draws import TrialDraws
-from neurornn.tasks._encoders import check_strengths, opposed
+from neurornn.tasks._encoders import opposed
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing
-from neurornn.tasks._two_choice import AbstractTwoChoice, side_of
+from neurornn.tasks._two_choice import AbstractTwoChoice, check_strengths, side_of
 from neurornn.trials import Trials
 
 
