@@ -22,7 +22,7 @@ from neurornn.tasks._neurogym_env import RawTrial, TrialSource, open_source
 from neurornn.tasks._neurogym_layout import Layout, columns, go_step, survey
 from neurornn.tasks._neurogym_state import sealed
 from neurornn.tasks._task import AbstractTask
-from neurornn.trials import TrialInfo, Trials
+from neurornn.trials import Trials
 
 _WEIGHT_FIXATION = 0.05  # class weight of fixation in neurogym's own supervised examples
 _TIMING_MARGIN = 0.2  # neurogym's prod_margin
@@ -202,14 +202,7 @@ class NeurogymTask(AbstractTask):
                 name: np.array([trial.periods.get(name, (0, 0)) for trial in raw]) * float(self.dt)
                 for name in epochs
             },
-            info=TrialInfo(
-                task=self.name,
-                dt=float(self.dt),
-                seed=draws.seed,
-                input_names=self.input_names,
-                output_names=self.output_names,
-                loss=self.loss,
-            ),
+            info=self._info(draws),
         )
 
     def _observations(self, trial: RawTrial) -> NDArray[np.float32]:

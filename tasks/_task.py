@@ -260,15 +260,19 @@ class AbstractTask(ABC):
             mask=torch.from_numpy(np.asarray(mask, dtype=np.float32) * inside),
             conditions={**draws.conditions, **(conditions or {})},
             epochs=epochs.bounds,
-            info=TrialInfo(
-                task=self.name,
-                dt=float(self.dt),
-                seed=draws.seed,
-                input_names=self.input_names,
-                output_names=self.output_names,
-                loss=self.loss,
-                units={**draws.units, **(units or {})},
-            ),
+            info=self._info(draws, units),
+        )
+
+    def _info(self, draws: TrialDraws, units: Mapping[str, str] | None = None) -> TrialInfo:
+        """What the trials say about themselves; ``units`` are those of conditions that follow from the drawn ones."""
+        return TrialInfo(
+            task=self.name,
+            dt=float(self.dt),
+            seed=draws.seed,
+            input_names=self.input_names,
+            output_names=self.output_names,
+            loss=self.loss,
+            units={**draws.units, **(units or {})},
         )
 
     @cached_property
