@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def global_random_state() -> tuple[bytes, bytes, int]:
@@ -34,8 +34,7 @@ def fingerprint(network: nn.Module) -> dict[str, object]:
         Its bytes, ``requires_grad``, mode and plain attributes, by name.
     """
     found: dict[str, object] = {
-        f"the value of '{name}'": value.detach().cpu().numpy().tobytes()
-        for name, value in network.state_dict().items()
+        f"the value of '{name}'": _bytes(value) for name, value in network.state_dict().items()
     }
     for name, parameter in network.named_parameters():
         found[f"requires_grad of '{name}'"] = parameter.requires_grad
@@ -46,3 +45,8 @@ def fingerprint(network: nn.Module) -> dict[str, object]:
         }
         found[f"an attribute of '{name}'"] = plain
     return found
+
+
+def _bytes(value: Tensor) -> bytes:
+    """The bytes of a tensor of any type, also of those NumPy does not have."""
+    return value.detach().cpu().flatten().contiguous().view(torch.uint8).numpy().tobytes()

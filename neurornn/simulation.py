@@ -87,7 +87,8 @@ def simulate(
         values: Tensor, last: str, long_name: str
     ) -> tuple[tuple[str, ...], NDArray[Any], dict[str, str]]:
         dims = ("trial", "time", last) if last else ("trial", "time")
-        return dims, values.cpu().numpy(), {"long_name": long_name, "units": "1"}
+        numbers = values.float() if values.dtype == torch.bfloat16 else values  # a type NumPy does not have
+        return dims, numbers.cpu().numpy(), {"long_name": long_name, "units": "1"}
 
     return xr.Dataset(
         {

@@ -166,3 +166,13 @@ def test_a_condition_cannot_take_the_name_of_something_else(name):
     trials = replace(toy_trials(3, 6), conditions={"choice": np.zeros(3)})
     with pytest.raises(ValueError, match="condition or behaviour 'choice'"):
         simulate(make_network(), trials, task=Toy())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_any_floating_point_type_is_simulated(dtype: torch.dtype) -> None:
+    """NumPy has no bfloat16; each of its numbers is a float32 too."""
+    trials = toy_trials()
+    network = CTRNN(trials.inputs.shape[2], 6, trials.targets.shape[2], dtype=dtype)
+    found = torch.as_tensor(simulate(network, trials).state.values)
+    expected = network(trials.to(network.W_in).inputs).state
+    assert torch.equal(found.to(dtype), expected.detach())
