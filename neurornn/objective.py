@@ -156,12 +156,12 @@ class Objective:
         """The part that depends on the weights alone.
 
         Args:
-            network: A network with a recurrent matrix.
+            network: The network.
 
         Returns:
-            A differentiable scalar, 0 without weight penalties.
+            A scalar, differentiable unless it is 0 for want of penalties.
         """
-        W = network.W_rec
         if not (self.weight_l1 or self.weight_l2):
-            return W.new_zeros(())
+            return next(network.parameters()).new_zeros(())
+        W = network.W_rec
         return self.weight_l1 * W.abs().mean() + self.weight_l2 * W.square().mean()
