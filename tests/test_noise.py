@@ -158,7 +158,7 @@ def test_rate_noise_with_the_input_has_no_limit_so_rescaling_it_warns(activation
         assert found[3.125] < 0.5 * found[50.0]
     network = lone_units("rate", "input", 20.0, activation=activation)
     with pytest.warns(
-        UserWarning, match=r"scales with 1/sqrt\(dt\).*at dt=10 ms differ from those at dt=20 ms"
+        UserWarning, match=r"grows as 1/sqrt\(dt\).*at dt=10 ms differ from those at dt=20 ms"
     ):
         network.rescale_dt(10.0)
     assert network.noiseless().rescale_dt(10.0).dt == 10.0  # no warning: it would be an error here
