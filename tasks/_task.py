@@ -191,7 +191,14 @@ class AbstractTask(ABC):
 
         Returns:
             Between 0 and 1 for each trial, NaN where there is nothing to get right.
+
+        Raises:
+            ValueError: If the trials are of another task.
         """
+        if trials.info.task != self.name:
+            raise ValueError(
+                f"The trials are of task '{trials.info.task}' and this is '{self.name}'. Judge them by their own task."
+            )
         return np.asarray(self.behaviour(trials, output)["performance"], dtype=np.float64)
 
     def ideal_output(self, trials: Trials) -> Float[Tensor, "batch time output"]:

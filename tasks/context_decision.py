@@ -2,6 +2,7 @@
 
 __all__ = ["ContextDecision"]
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,8 +82,8 @@ class ContextDecision(AbstractTwoChoice):
         super()._check_fields()
         check_strengths("motion_coherences", self.motion_coherences)
         check_strengths("colour_coherences", self.colour_coherences)
-        if not self.scale > 0:
-            raise ValueError(f"scale must be above 0: got {self.scale}.")
+        if not 0 < self.scale < math.inf:
+            raise ValueError(f"scale must be finite and above 0: got {self.scale}.")
 
     @override
     def _generate(self, draws: TrialDraws) -> Trials:

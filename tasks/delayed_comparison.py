@@ -65,7 +65,9 @@ class DelayedComparison(AbstractTwoChoice):
     @override
     def _check_fields(self) -> None:
         super()._check_fields()
-        if len(self.pairs) == 0 or any(len(pair) != 2 or pair[0] == pair[1] for pair in self.pairs):
+        if len(self.pairs) == 0 or any(
+            len(pair) != 2 or pair[0] == pair[1] or not np.isfinite(pair).all() for pair in self.pairs
+        ):
             raise ValueError(f"pairs needs pairs of two different frequencies in Hz: got {self.pairs}.")
 
     @override

@@ -67,7 +67,7 @@ class DelayedMatchToSample(AbstractTwoChoice):
     @override
     def _check_fields(self) -> None:
         super()._check_fields()
-        if self.n_directions < 2 or self.n_ring < 2:
+        if not all(isinstance(n, int | np.integer) and n >= 2 for n in (self.n_directions, self.n_ring)):
             raise ValueError(
                 "A match can only be told from a non-match with two directions and two channels or more: "
                 f"got n_directions={self.n_directions} and n_ring={self.n_ring}."

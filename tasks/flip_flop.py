@@ -78,9 +78,9 @@ class FlipFlop(AbstractTask):
         if self.n_bits < 1:
             raise ValueError(f"n_bits must be at least 1: got {self.n_bits}.")
         shortest = min(self.pulse, as_timing(self.gap).lower)
-        if shortest < self.dt:
+        if not (shortest >= self.dt and self.pulse < math.inf):
             raise ValueError(
-                f"dt must be at most as long as the pulse and the shortest gap: got dt={self.dt:g} ms and {shortest:g} ms."
+                f"The pulse must be finite, and dt must be at most as long as the pulse and the shortest gap: got dt={self.dt:g} ms and {shortest:g} ms."
             )
         if not 0 <= self.grace < as_timing(self.hold).lower:
             raise ValueError(
@@ -90,6 +90,8 @@ class FlipFlop(AbstractTask):
     @override
     def _generate(self, draws: TrialDraws) -> Trials:
         start = [draws.choice(f"start_{i + 1}", (-1, 1)) for i in range(self.n_bits)]
+        if not np.isin(start, (-1, 1)).all():
+            raise ValueError("A bit starts at -1 or +1: got another value for a condition 'start_...'.")
         width = int(to_steps(self.pulse, self.dt))
         epochs = Epochs(
             self.dt,

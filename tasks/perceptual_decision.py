@@ -2,6 +2,7 @@
 
 __all__ = ["PerceptualDecision"]
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,8 +82,8 @@ class PerceptualDecision(AbstractTwoChoice):
     def _check_fields(self) -> None:
         super()._check_fields()
         check_strengths("coherences", self.coherences)
-        if not self.scale > 0:
-            raise ValueError(f"scale must be above 0: got {self.scale}.")
+        if not 0 < self.scale < math.inf:
+            raise ValueError(f"scale must be finite and above 0: got {self.scale}.")
 
     @override
     def _generate(self, draws: TrialDraws) -> Trials:

@@ -2,6 +2,7 @@
 
 __all__ = ["ReadySetGo"]
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,13 +72,13 @@ class ReadySetGo(AbstractTask):
     @override
     def _check_fields(self) -> None:
         super()._check_fields()
-        if not self.pulse >= self.dt:
+        if not self.dt <= self.pulse < math.inf:
             raise ValueError(
-                f"dt must be at most as long as the pulse: got dt={self.dt:g} ms, pulse={self.pulse} ms."
+                f"The pulse must be finite, and dt must be at most as long as the pulse: got dt={self.dt:g} ms, pulse={self.pulse} ms."
             )
-        if not (self.gain > 0 and self.margin > 0):
+        if not (0 < self.gain < math.inf and 0 < self.margin < math.inf):
             raise ValueError(
-                f"gain and margin must be above 0: got gain={self.gain} and margin={self.margin}."
+                f"gain and margin must be finite and above 0: got gain={self.gain} and margin={self.margin}."
             )
 
     @override
