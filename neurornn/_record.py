@@ -48,6 +48,10 @@ class Plan:
                 f"checkpoint_every must be a multiple of validate_every, so that only weights that were validated are "
                 f"kept: got {self.saves_every} and {self.validate_every}."
             )
+        if self.target_performance is not None and not 0 <= self.target_performance <= 1:
+            raise ValueError(
+                f"target_performance is a fraction in [0, 1], or None to do all steps: got {self.target_performance}."
+            )
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ValueError(f"clip_norm must be above 0, or None to never clip: got {self.clip_norm}.")
 

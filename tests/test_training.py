@@ -619,6 +619,8 @@ def test_weights_that_fail_their_validation_are_not_kept(tmp_path: Path):
         ({"n_validation": 0}, "n_validation must be at least 1: got 0"),
         ({"checkpoint_every": 6}, "checkpoint_every must be a multiple of validate_every.*: got 6 and 4"),
         ({"checkpoint_every": 0}, "checkpoint_every must be at least 1: got 0"),
+        ({"target_performance": 90.0}, r"target_performance is a fraction in \[0, 1\].*: got 90"),
+        ({"target_performance": float("nan")}, "target_performance is a fraction"),
         ({"clip_norm": 0.0}, "clip_norm must be above 0, or None"),
         (
             {"make": lambda n: _adam(_network())},
