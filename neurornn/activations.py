@@ -27,7 +27,7 @@ class Activation:
         upper: Supremum of the function, ``inf`` if unbounded above.
 
     Raises:
-        ValueError: If the derivative disagrees with autograd.
+        ValueError: If the derivative disagrees with autograd, or the function does not act elementwise.
 
     Examples:
         >>> softsign = Activation("softsign", lambda x: x / (1 + x.abs()), lambda x: (1 + x.abs()) ** -2, -1.0, 1.0)
@@ -46,6 +46,12 @@ class Activation:
             x = torch.linspace(-2.9, 3.1, 24, dtype=torch.float64, requires_grad=True)  # no grid point at 0
             (expected,) = torch.autograd.grad(self.function(x).sum(), x)
             found = self.derivative(x)
+            alone = torch.cat([self.function(each) for each in x.detach().split(1)])
+        if not torch.allclose(alone, self.function(x.detach()), rtol=1e-9, atol=1e-12):
+            raise ValueError(
+                f"Activation '{self.name}' is not elementwise: its value at one number depends on the others. A transfer "
+                "function acts on each unit alone."
+            )
         worst = int((found - expected).abs().argmax())
         if not torch.allclose(found, expected, rtol=1e-6, atol=1e-8):
             raise ValueError(

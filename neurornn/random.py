@@ -16,6 +16,7 @@ __all__ = [
 
 import hashlib
 import math
+import operator
 
 import numpy as np
 import torch
@@ -37,14 +38,21 @@ def derive_seed(seed: int, *path: str | int) -> int:
     Returns:
         An integer in ``[0, 2^63)``, the same on every machine and in every version.
 
+    Raises:
+        TypeError: If the seed is not a whole number.
+
     Examples:
         >>> derive_seed(0, "noise", 3) == derive_seed(0, "noise", 3)
         True
         >>> derive_seed(0, "noise", 3) == derive_seed(0, "noise", 4)
         False
     """
+    try:
+        whole = operator.index(seed)
+    except TypeError:
+        raise TypeError(f"A seed is a whole number: got {seed!r}.") from None
     parts = (f"str:{part}" if isinstance(part, str) else f"int:{int(part)}" for part in path)
-    text = "/".join([str(int(seed)), *parts])
+    text = "/".join([str(whole), *parts])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
 
 

@@ -87,7 +87,7 @@ def test_a_network_without_loops_has_no_spectral_radius():
 
 @pytest.mark.parametrize(("init", "dale"), [(Gaussian, None), (BalancedGamma, Dale())])
 def test_a_negative_radius_is_refused(init, dale):
-    with pytest.raises(ValueError, match="spectral_radius must be at least 0: got -1"):
+    with pytest.raises(ValueError, match="spectral_radius must be finite and at least 0: got -1"):
         make_network(init(spectral_radius=-1.0), dale=dale, n_units=5)
 
 

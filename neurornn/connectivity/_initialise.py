@@ -190,8 +190,8 @@ def _scaled(W: NDArray[np.float64], wiring: Wiring, radius: float) -> NDArray[np
     Raises:
         ValueError: If no scale gives this radius.
     """
-    if radius < 0:
-        raise ValueError(f"spectral_radius must be at least 0: got {radius}.")
+    if not 0 <= radius < np.inf:
+        raise ValueError(f"spectral_radius must be finite and at least 0: got {radius}.")
     fixed = np.zeros_like(W) if wiring.fixed is None else np.nan_to_num(wiring.fixed)
     plastic = W * wiring.mask if wiring.fixed is None else W * wiring.mask * np.isnan(wiring.fixed)
 

@@ -170,8 +170,16 @@ class AbstractNetwork(nn.Module, ABC):
             inputs: Input channels, ``(batch, time, input)``.
 
         Raises:
+            TypeError: If they are no tensor of the network's floating-point type.
             ValueError: If the shape is wrong or a value is not finite.
         """
+        like = next(self.parameters())
+        if not isinstance(inputs, Tensor) or inputs.dtype != like.dtype:
+            found = inputs.dtype if isinstance(inputs, Tensor) else type(inputs).__name__
+            raise TypeError(
+                f"inputs must be a tensor of the type of the weights, {like.dtype}: got {found}. Convert with "
+                "torch.as_tensor(inputs, dtype=...), or Trials with trials.to(network.W_rec)."
+            )
         if inputs.ndim != 3:
             raise ValueError(f"inputs must be (batch, time, input): got shape {tuple(inputs.shape)}.")
         if inputs.shape[2] != self.n_inputs:

@@ -4,6 +4,7 @@ __all__ = ["CTRNN"]
 
 import copy
 import math
+import operator
 import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, Self
@@ -71,6 +72,7 @@ class CTRNN(AbstractNetwork):
         device: Device.
 
     Raises:
+        TypeError: If an option is of another kind than listed.
         ValueError: If a size, ``dt``, a name or the combination of options makes no sense.
 
     References:
@@ -112,6 +114,21 @@ class CTRNN(AbstractNetwork):
         device: torch.device | str | None = None,
     ) -> None:
         super().__init__()
+        for name, part, kind in (
+            ("dale", dale, Dale),
+            ("connectivity", connectivity, AbstractConnectivity),
+            ("init", init, AbstractInitialiser),
+            ("dtype", dtype, torch.dtype),
+        ):
+            if part is not None and not isinstance(part, kind):
+                raise TypeError(
+                    f"{name} must be a {kind.__name__} object, or None for the default: got {part!r}."
+                )
+        n_inputs, n_units, n_outputs = (
+            _whole(name, size)
+            for name, size in (("n_inputs", n_inputs), ("n_units", n_units), ("n_outputs", n_outputs))
+        )
+        seed = _whole("seed", seed)
         for name, size, least in (
             ("n_inputs", n_inputs, 0),
             ("n_units", n_units, 1),
@@ -133,7 +150,7 @@ class CTRNN(AbstractNetwork):
         self.dale = dale
         self.connectivity = AllToAll(autapses=dale is None) if connectivity is None else connectivity
         self.init = (Gaussian() if dale is None else BalancedGamma()) if init is None else init
-        self.seed = int(seed)
+        self.seed = seed
         self.time_constant = TimeConstant(tau, n_units, self.dt, dtype, device)
 
         self.areas = self.connectivity.areas(n_units)
@@ -334,6 +351,12 @@ class CTRNN(AbstractNetwork):
             raise ValueError(
                 f"state must be (batch, unit) = {(n_trials, self.n_units)}: got {tuple(start.shape)}."
             )
+        if start.dtype != inputs.dtype:
+            raise TypeError(f"state must be of the type of the inputs, {inputs.dtype}: got {start.dtype}.")
+        if state is not None and not bool(torch.isfinite(state).all()):
+            raise ValueError(
+                "state must be finite: it holds NaN or infinity. Start from a state that is a number."
+            )
         if noise is not None and noise.shape != (n_trials, n_steps, self.n_units):
             raise ValueError(
                 f"noise must be (batch, time, unit) = {(n_trials, n_steps, self.n_units)}: got {tuple(noise.shape)}."
@@ -408,3 +431,10 @@ class CTRNN(AbstractNetwork):
             f"tau={self.time_constant.describe()}, dt={self.dt:g} ms, alpha={spread}, activation={self.activation.name}, "
             f"sigma_rec={self.sigma_rec:g} (on the {self.noise}){cells}{places}"
         )
+
+
+def _whole(name: str, number: int) -> int:
+    try:
+        return operator.index(number)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number: got {number!r}.") from None

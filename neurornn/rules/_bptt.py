@@ -4,6 +4,7 @@ __all__ = ["BPTT", "TruncatedBPTT"]
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from typing_extensions import override
@@ -75,9 +76,13 @@ class TruncatedBPTT(AbstractRule):
     every: int | None = None
 
     def __post_init__(self) -> None:
-        if self.depth < 1 or not 1 <= self._block <= self.depth:
+        if (
+            not all(isinstance(n, int | np.integer) for n in (self.depth, self._block))
+            or self.depth < 1
+            or not 1 <= self._block <= self.depth
+        ):
             raise ValueError(
-                f"TruncatedBPTT needs 1 <= every <= depth: got depth={self.depth} and every={self.every}."
+                f"TruncatedBPTT needs whole numbers 1 <= every <= depth: got depth={self.depth} and every={self.every}."
             )
 
     @property

@@ -1,0 +1,74 @@
+"""What a careless user passes: refused with the name of what is wrong, never bent into something else."""
+
+import numpy as np
+import pytest
+import torch
+
+from neurornn import CTRNN, Activation, rules
+from neurornn.connectivity import Gaussian
+from neurornn.random import derive_seed
+
+NETWORK = CTRNN(3, 4, 2)
+ZEROS = torch.zeros(2, 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dale": 0.8}, "dale must be a Dale object, or None for the default: got 0.8"),
+        ({"connectivity": 0.1}, "connectivity must be a AbstractConnectivity object"),
+        ({"init": "orthogonal"}, "init must be a AbstractInitialiser object.*got 'orthogonal'"),
+        ({"init": Gaussian}, "init must be a AbstractInitialiser object"),
+        ({"dtype": "float32"}, "dtype must be a dtype object"),
+        ({"n_units": 10.0}, "n_units must be a whole number: got 10.0"),
+        ({"seed": 1.5}, "seed must be a whole number: got 1.5"),
+    ],
+)
+def test_options_of_another_kind_are_named(options, message):
+    with pytest.raises(TypeError, match=message):
+        CTRNN(**{"n_inputs": 3, "n_units": 4, "n_outputs": 2} | options)
+
+
+def test_sizes_and_seed_may_be_any_integers():
+    network = CTRNN(3, np.int64(4), torch.tensor(2), seed=np.int32(5))
+    assert torch.equal(network.W_rec, CTRNN(3, 4, 2, seed=5).W_rec)
+    assert type(network.n_units) is type(network.n_outputs) is type(network.seed) is int
+
+
+@pytest.mark.parametrize("seed", [1.5, "1", None])
+def test_no_seed_is_rounded(seed):
+    with pytest.raises(TypeError, match="A seed is a whole number"):
+        derive_seed(seed, "noise")
+
+
+@pytest.mark.parametrize("radius", [float("nan"), float("inf")])
+def test_a_spectral_radius_is_finite(radius):
+    with pytest.raises(ValueError, match="spectral_radius must be finite"):
+        CTRNN(3, 4, 2, init=Gaussian(radius))
+
+
+@pytest.mark.parametrize("inputs", [ZEROS.numpy(), ZEROS.double(), ZEROS.long(), [[[0.0] * 3]]])
+def test_inputs_of_another_type_are_refused(inputs):
+    with pytest.raises(
+        TypeError, match=r"inputs must be a tensor of the type of the weights, torch\.float32: got"
+    ):
+        NETWORK(inputs)
+
+
+def test_a_state_to_start_from_is_finite_and_of_the_type_of_the_inputs():
+    with pytest.raises(ValueError, match="state must be finite"):
+        NETWORK(ZEROS, torch.full((2, 4), float("nan")))
+    with pytest.raises(TypeError, match="state must be of the type of the inputs"):
+        NETWORK(ZEROS, torch.zeros(2, 4, dtype=torch.float64))
+
+
+def test_an_activation_acts_on_each_unit_alone():
+    # its column sums are 1, so autograd of the sum agrees with a derivative of 0
+    with pytest.raises(ValueError, match="'softmax' is not elementwise"):
+        Activation("softmax", lambda x: torch.softmax(x, -1), torch.zeros_like)
+
+
+@pytest.mark.parametrize(("depth", "every"), [(2.5, None), (4, 1.5)])
+def test_a_truncation_is_a_whole_number_of_steps(depth, every):
+    with pytest.raises(ValueError, match="whole numbers 1 <= every <= depth"):
+        rules.TruncatedBPTT(depth, every)
