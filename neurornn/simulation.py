@@ -44,7 +44,8 @@ def simulate(
         coordinates of ``input`` and ``output``.
 
     Raises:
-        ValueError: If the trials have another time step, or a condition has the name of something else.
+        ValueError: If the trials have another time step or other outputs, belong to another task, or a condition has
+            the name of something else.
 
     Examples:
         >>> from neurornn import CTRNN, tasks
@@ -54,6 +55,17 @@ def simulate(
         (('trial', 'time', 'unit'), 'ms', ('trial',))
     """
     network.check_trials(trials)
+    if network.n_outputs != len(trials.info.output_names):
+        raise ValueError(
+            f"Task '{trials.info.task}' has {len(trials.info.output_names)} outputs but the network was built with "
+            f"n_outputs={network.n_outputs}. Build it with n_outputs=task.n_outputs."
+        )
+    wanted = trials.info.task if task is None else getattr(task, "name", trials.info.task)
+    if wanted != trials.info.task:
+        raise ValueError(
+            f"The trials are of task '{trials.info.task}' and their behaviour was asked of '{wanted}'. Pass the task "
+            "they were sampled from."
+        )
     like = next(network.parameters())
     with torch.no_grad():
         run = network(
@@ -106,7 +118,7 @@ def simulate(
             "task": trials.info.task,
             "dt": trials.info.dt,
             "trial_seed": trials.info.seed,
-            "noise_seed": seed,
+            "noise_seed": int(seed),
             "sigma_rec": network.sigma_rec,
             "epochs": json.dumps(list(trials.epochs)),
         },

@@ -2,6 +2,7 @@
 
 __all__ = ["TrialInfo", "Trials"]
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -53,7 +54,8 @@ class Trials:
         info: Names, units, ``dt`` and the seed.
 
     Raises:
-        ValueError: If the arrays do not fit together, a target is not finite or a mask is negative.
+        TypeError: If inputs, targets or mask are no tensors.
+        ValueError: If the arrays do not fit together, the time step or the loss makes no sense, a target is not finite or a mask is negative.
     """
 
     inputs: Float[Tensor, "batch time input"]
@@ -64,6 +66,18 @@ class Trials:
     info: TrialInfo
 
     def __post_init__(self) -> None:
+        for name in ("inputs", "targets", "mask"):
+            if not isinstance(getattr(self, name), Tensor):
+                raise TypeError(
+                    f"{name} must be a tensor: got {type(getattr(self, name)).__name__}. Use torch.as_tensor."
+                )
+        for name in ("conditions", "epochs"):
+            arrays = {key: np.asarray(values) for key, values in getattr(self, name).items()}
+            object.__setattr__(self, name, arrays)
+        if not 0 < self.info.dt < math.inf:
+            raise ValueError(f"info.dt must be a finite number of ms above 0: got {self.info.dt}.")
+        if self.info.loss not in ("squared_error", "cross_entropy"):
+            raise ValueError(f"info.loss must be 'squared_error' or 'cross_entropy': got '{self.info.loss}'.")
         if self.inputs.ndim != 3 or self.targets.ndim != 3 or self.mask.ndim != 2:
             raise ValueError(
                 "Trials need inputs (batch, time, input), targets (batch, time, output) and mask (batch, time): "

@@ -1,15 +1,18 @@
 """What a careless user passes: refused with the name of what is wrong, never bent into something else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from neurornn import CTRNN, Activation, rules
+from neurornn import CTRNN, Activation, TrialInfo, Trials, rules, simulate, tasks
 from neurornn.connectivity import Gaussian
 from neurornn.random import derive_seed
 
 NETWORK = CTRNN(3, 4, 2)
 ZEROS = torch.zeros(2, 5, 3)
+INFO = TrialInfo("toy-v1", 20.0, 0, ("a",), ("b",))
 
 
 @pytest.mark.parametrize(
@@ -72,3 +75,24 @@ def test_an_activation_acts_on_each_unit_alone():
 def test_a_truncation_is_a_whole_number_of_steps(depth, every):
     with pytest.raises(ValueError, match="whole numbers 1 <= every <= depth"):
         rules.TruncatedBPTT(depth, every)
+
+
+def test_trials_of_lists_work_and_of_nonsense_do_not():
+    parts = torch.zeros(2, 3, 1), torch.zeros(2, 3, 1), torch.ones(2, 3)
+    trials = Trials(*parts, {"side": [1, -1]}, {"all": [[0.0, 40.0], [0.0, 60.0]]}, INFO)
+    assert trials.duration.tolist() == [40.0, 60.0]
+    assert trials.select([1]).conditions["side"].tolist() == [-1]
+    with pytest.raises(TypeError, match="mask must be a tensor: got ndarray"):
+        Trials(*parts[:2], np.ones((2, 3)), {}, {}, INFO)
+    with pytest.raises(ValueError, match=r"info\.loss must be 'squared_error' or 'cross_entropy': got 'mse'"):
+        Trials(*parts, {}, {}, replace(INFO, loss="mse"))
+    with pytest.raises(ValueError, match=r"info\.dt must be a finite number of ms above 0: got nan"):
+        Trials(*parts, {}, {}, replace(INFO, dt=float("nan")))
+
+
+def test_simulate_refuses_other_outputs_and_another_task():
+    trials = tasks.make("perceptual-decision").sample(2, seed=0)
+    with pytest.raises(ValueError, match="has 2 outputs but the network was built with n_outputs=4"):
+        simulate(CTRNN(3, 4, 4), trials)
+    with pytest.raises(ValueError, match="of task 'perceptual-decision-v1' and their behaviour was asked of"):
+        simulate(NETWORK, trials, task=tasks.make("flip-flop", n_bits=2))
