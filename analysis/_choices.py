@@ -62,6 +62,9 @@ def wilson_interval(chosen: ArrayLike, total: ArrayLike, *, confidence: float = 
     Returns:
         Low and high ends in a last axis of length 2; NaN without trials.
 
+    Raises:
+        ValueError: If there are more successes than trials or fewer than 0, or the confidence is no probability.
+
     References:
         Probable inference, the law of succession, and statistical inference (Wilson, 1927)
         https://doi.org/10.1080/01621459.1927.10502953
@@ -71,6 +74,10 @@ def wilson_interval(chosen: ArrayLike, total: ArrayLike, *, confidence: float = 
         [0.2366, 0.7634]
     """
     k, n = np.asarray(chosen, dtype=np.float64), np.asarray(total, dtype=np.float64)
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is a probability between 0 and 1: got {confidence}.")
+    if np.any((k < 0) | (k > n)):
+        raise ValueError(f"Of n trials 0 to n can be successes: got {chosen} of {total}.")
     z = ndtri(0.5 + confidence / 2)
     known = np.where(n > 0, n, np.nan)
     p = k / known

@@ -183,7 +183,12 @@ def _checked(
             f"{type(function).__name__} takes stimulus strengths of at least 0: got {np.nanmin(strength):g}. "
             "Pass abs(stimulus) and whether the answer was correct, or use Logistic()."
         )
-    return strength, positive, known & np.isfinite(strength)
+    shown = known & np.isfinite(strength)
+    if not shown.any():
+        raise ValueError(
+            f"None of the {shown.size} trials has both a stimulus and a choice: there is nothing to fit."
+        )
+    return strength, positive, shown
 
 
 def _display(strength: NDArray[np.float64]) -> _Display:

@@ -576,3 +576,21 @@ def test_weight_plot_shows_weights_and_ratio() -> None:
     assert ax.get_ylabel() == "weight on the choice"
     pooled = behaviour.plot_choice_weights(behaviour.choice_weights(two_contexts(), BOTH))
     assert len(pooled.patches) == 2
+
+
+def test_trials_without_any_stimulus_are_named():
+    with pytest.raises(ValueError, match="None of the 4 trials has both a stimulus and a choice"):
+        behaviour.psychometric(np.full(4, np.nan), np.array([1, -1, 1, -1]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((5, 3), "got 5 of 3"),
+        ((-1, 3), "got -1 of 3"),
+        ((1, 3, 95), "confidence is a probability between 0 and 1: got 95"),
+    ],
+)
+def test_an_interval_needs_possible_counts(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        behaviour.wilson_interval(*arguments[:2], **({"confidence": arguments[2]} if arguments[2:] else {}))
