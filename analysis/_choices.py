@@ -77,7 +77,7 @@ def wilson_interval(chosen: ArrayLike, total: ArrayLike, *, confidence: float = 
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is a probability between 0 and 1: got {confidence}.")
     if np.any((k < 0) | (k > n)):
-        raise ValueError(f"Of n trials 0 to n can be successes: got {chosen} of {total}.")
+        raise ValueError(f"Of n trials 0 to n can be successes: got {chosen!r} of {total!r}.")
     z = ndtri(0.5 + confidence / 2)
     known = np.where(n > 0, n, np.nan)
     p = k / known
