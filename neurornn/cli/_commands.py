@@ -2,21 +2,27 @@
 
 __all__ = ["Analyze", "Command", "Demo", "Report", "Simulate", "Tasks", "Train"]
 
+import logging
+import shlex
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Protocol, TextIO
+from typing import Annotated, Any, Protocol
 
 import tyro
 
 import neurornn.cli._pipeline as pipeline
-from neurornn.cli._options import NetworkOptions, ObjectiveOptions, TrainingOptions, make_task
-from neurornn.report import flat
+from neurornn.cli._none import optional_int
+from neurornn.cli._options import NetworkOptions, ObjectiveOptions, TrainingOptions
+from neurornn.cli._tasks import make_task, task_list, task_page
+from neurornn.report import flat, page_is_current
 from neurornn.runs import Run
 
-RunFolder = Annotated[Path, tyro.conf.Positional]
+_log = logging.getLogger(__name__)
+
+RunFolder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
 
 
 class Command(Protocol):
@@ -31,30 +37,39 @@ class Tasks:
     """List the tasks, or describe one: channels, conditions and parameters.
 
     Attributes:
-        name: Task to describe; all are listed without it.
+        name: Task to describe.
     """
 
-    name: Annotated[str | None, tyro.conf.Positional] = None
+    name: Annotated[
+        str | None,
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="[NAME]", help_behavior_hint="(default: list them all)"),
+    ] = None
 
     def run(self) -> None:
         """Print to standard output."""
-        _say(pipeline.task_list() if self.name is None else pipeline.task_page(make_task(self.name, dt=20.0)))
+        _say(task_list() if self.name is None else task_page(make_task(self.name, dt=20.0)))
 
 
 @dataclass(frozen=True)
 class Train:
-    """Train a network on a task, or continue a training that was interrupted.
+    """Train a network on a task. The same command again continues a training that was interrupted.
 
     Attributes:
-        folder: Folder of the run; by default runs/TASK-seedSEED.
-        task: Task, with parameters after a colon: perceptual-decision:sigma_in=0.2 (see neurornn tasks).
+        folder: Folder of the run.
+        task: Task, with parameters after a colon as in perceptual-decision:sigma_in=0.2. See neurornn tasks for all
+            tasks and neurornn tasks NAME for the parameters of one.
         seed: Seed of everything: weights, trials and noise.
         network: The network.
         objective: What training minimises.
         training: How it is trained.
     """
 
-    folder: Annotated[Path | None, tyro.conf.Positional] = None
+    folder: Annotated[
+        Path | None,
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="[FOLDER]", help_behavior_hint="(default: runs/TASK-seedSEED)"),
+    ] = None
     task: str = "context-decision"
     seed: int = 0
     network: NetworkOptions = field(default_factory=NetworkOptions)
@@ -63,8 +78,8 @@ class Train:
 
     def run(self) -> None:
         """Train, with a progress bar on a terminal."""
-        run = self.train()
-        _say(f"Trained network in {run.path}. Next: neurornn analyze {run.path}")
+        path = self.train().path
+        _say(f"Trained network in {path}. Next: neurornn report {shlex.quote(str(path))}")
 
     def train(self) -> Run:
         """Train and save.
@@ -83,27 +98,38 @@ class Simulate:
 
     Attributes:
         folder: Folder of the run.
-        n_trials: Number of trials; by default enough to visit every condition at least ten times.
-        seed: Seed of the trials and the noise; by default one that training never used.
+        n_trials: Number of trials.
+        seed: Seed of the trials and the noise.
     """
 
     folder: RunFolder
-    n_trials: int | None = None
-    seed: int | None = None
+    n_trials: Annotated[
+        int | None,
+        optional_int,
+        tyro.conf.arg(
+            help_behavior_hint="(default: 500 or more, so that every condition comes at least ten times)"
+        ),
+    ] = None
+    seed: Annotated[
+        int | None, optional_int, tyro.conf.arg(help_behavior_hint="(default: one that training never used)")
+    ] = None
 
     def run(self) -> None:
         """Simulate and save."""
-        data = pipeline.simulate(Run.open(self.folder), self.n_trials, self.seed)
-        _say(f"{data.sizes['trial']} trials in {Run.open(self.folder).trials_path}")
+        run = Run.open(self.folder)
+        data = pipeline.simulate(run, self.n_trials, self.seed)
+        _say(f"{data.sizes['trial']} trials in {run.trials_path}")
 
 
 @dataclass(frozen=True)
 class Analyze:
-    """Behaviour, principal components, fixed points and landscapes of a trained network, as analysis.nc and metrics.json.
+    """Find out what a trained network does: behaviour, principal components, fixed points, landscapes.
+
+    Saves analysis.nc and metrics.json. Trials are simulated first if there are none of these weights.
 
     Attributes:
         folder: Folder of the run.
-        seed: Seed of the candidates for fixed points and of bootstrap intervals.
+        seed: Seed of the search for fixed points and of the bootstrap.
     """
 
     folder: RunFolder
@@ -116,7 +142,7 @@ class Analyze:
 
 @dataclass(frozen=True)
 class Report:
-    """Write report.html, one page that opens anywhere, from what the other commands have saved.
+    """Write report.html, one page that opens anywhere. What it needs is simulated and analysed first.
 
     Attributes:
         folder: Folder of the run.
@@ -130,6 +156,7 @@ class Report:
 
 
 DEMO_NETWORK = NetworkOptions(n_units=100, sigma_rec=0.1, excitatory=0.8)
+DEMO_OBJECTIVE = ObjectiveOptions(rate_l2=0.02)
 DEMO_TRAINING = TrainingOptions(
     optimizer="adam:lr=0.005", n_steps=1200, batch_size=64, validate_every=50, target_performance=0.95
 )
@@ -137,28 +164,36 @@ DEMO_TRAINING = TrainingOptions(
 
 @dataclass(frozen=True)
 class Demo:
-    """The main example: an 80/20 network learns context-dependent decision making and is dissected. About a minute.
+    """The main example, about a minute: train, simulate, analyse, report.
+
+    A network of 80 % excitatory and 20 % inhibitory units with noise learns context-dependent decision making and is
+    dissected. Run again, it keeps what is there.
 
     Attributes:
+        folder: Folder of the run.
         seed: Seed of everything.
-        folder: Folder of the run; by default runs/demo-seedSEED.
     """
 
+    folder: Annotated[
+        Path | None,
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="[FOLDER]", help_behavior_hint="(default: runs/demo-seedSEED)"),
+    ] = None
     seed: int = 0
-    folder: Annotated[Path | None, tyro.conf.Positional] = None
 
     def run(self) -> None:
         """Train, simulate, analyse, report."""
         began = time.perf_counter()
         folder = self.folder or Path("runs") / f"demo-seed{self.seed}"
-        recipe = Train(folder, seed=self.seed, network=DEMO_NETWORK, training=DEMO_TRAINING)
+        recipe = Train(
+            folder, seed=self.seed, network=DEMO_NETWORK, objective=DEMO_OBJECTIVE, training=DEMO_TRAINING
+        )
         run = recipe.train()
-        _say("Simulating held-out trials and looking for fixed points ...", sys.stderr)
-        pipeline.simulate(run, None, None)
-        metrics = pipeline.analyze(run, self.seed)
-        page = pipeline.report(run)
+        metrics = pipeline.dissected(run)
+        if not page_is_current(run):
+            pipeline.report(run)
         _table(metrics)
-        _say(f"Done in {time.perf_counter() - began:.0f} s. Open {page.resolve()}")
+        _say(f"Done in {time.perf_counter() - began:.0f} s. Open {run.report_path.resolve()}")
 
 
 def _table(metrics: Mapping[str, Any]) -> None:
@@ -167,5 +202,5 @@ def _table(metrics: Mapping[str, Any]) -> None:
     _say("\n".join(f"  {name:<{width}}  {value}" for name, value in lines.items()))
 
 
-def _say(text: str, stream: TextIO | None = None) -> None:
-    (stream or sys.stdout).write(text + "\n")
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

@@ -2,18 +2,29 @@
 
 __all__ = ["main"]
 
+import contextlib
+import logging
+import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Union
 
 import tyro
+from typing_extensions import override
 
 from neurornn.cli._commands import Analyze, Command, Demo, Report, Simulate, Tasks, Train
+from neurornn.tasks import TaskNotFound
 
 _DESCRIPTION = """Train recurrent networks on cognitive tasks, dissect them, and look at the result.
 
-A run is a folder. 'neurornn train' makes it, 'simulate', 'analyze' and 'report' add to it, and 'demo' does all four
-for the main example. Every command has its own --help."""
+A run is a folder. 'train' makes it; 'simulate', 'analyze' and 'report' add to it; 'demo' does all four.
+
+  neurornn demo                              the main example, about a minute
+  neurornn tasks                             what a network can be trained on
+  neurornn train runs/a --task flip-flop     train; 'neurornn train --help' has all options
+  neurornn report runs/a                     analyse it and write runs/a/report.html
+"""
 
 _COMMANDS = Union[  # noqa: UP007 (tyro reads the annotations of the members)
     Annotated[Tasks, tyro.conf.subcommand("tasks")],
@@ -32,21 +43,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after ``neurornn``; those of the process if None.
 
     Returns:
-        Exit status: 0, 1 after an error that was explained, 130 after an interruption.
+        Exit status: 0, 1 after an error that was explained, 130 after an interruption. Words that are no command
+        leave with 2.
     """
     command: Command = tyro.cli(
         _COMMANDS,
         prog="neurornn",
         description=_DESCRIPTION,
         args=arguments,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagConversionOff),
+        config=(tyro.conf.OmitArgPrefixes,),
     )
     try:
-        command.run()
+        with _talking():
+            command.run()
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.stderr.write("\nInterrupted. The same command continues from the last checkpoint.\n")
+        sys.stderr.write("\nInterrupted. Files are whole; the same command again goes on from them.\n")
         return 130
-    except (ImportError, KeyError, OSError, RuntimeError, ValueError) as error:
-        sys.stderr.write(f"neurornn: {error}\n")
+    except BrokenPipeError:  # the reader of our output has seen enough, as in 'neurornn tasks | head -1'
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (so that nothing is flushed into the pipe at exit)
+        return 0
+    except (ImportError, MemoryError, OSError, RuntimeError, TaskNotFound, ValueError) as error:
+        sys.stderr.write(f"neurornn: {str(error) or type(error).__name__}\n")
         return 1
     return 0
+
+
+class _Plain(logging.Formatter):
+    """The message alone; a warning says that it is one."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        warned = "warning: " if record.levelno >= logging.WARNING else ""
+        return f"neurornn: {warned}{record.getMessage()}"
+
+
+@contextlib.contextmanager
+def _talking() -> Iterator[None]:
+    """Say on standard error what is going on."""
+    logger = logging.getLogger("neurornn")
+    handler, level = logging.StreamHandler(), logger.level
+    handler.setFormatter(_Plain())
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: logger.warning("%s", message)
+            yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)

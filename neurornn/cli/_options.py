@@ -1,21 +1,26 @@
 """What a run is made of, as frozen dataclasses: defaults, help and checks live here and nowhere else."""
 
-__all__ = ["NetworkOptions", "ObjectiveOptions", "TrainingOptions", "make_task"]
+__all__ = ["NetworkOptions", "ObjectiveOptions", "TrainingOptions"]
 
+import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
+import tyro
 
 from neurornn import connectivity as wiring
-from neurornn import rules, tasks
-from neurornn.cli._spec import build, parse, value_of
+from neurornn import rules
+from neurornn._record import Plan
+from neurornn.cli._none import bounds, optional_float, optional_int, optional_text
+from neurornn.cli._spec import SpecError, build, closest, parse, value_of
 from neurornn.networks import CTRNN, LearnedTau
 from neurornn.objective import CrossEntropy, Objective, SquaredError
 from neurornn.tasks import AbstractTask
 
 RULES = {"bptt": rules.BPTT, "truncated-bptt": rules.TruncatedBPTT}
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
     "rmsprop": torch.optim.RMSprop,
@@ -28,22 +33,6 @@ INITIALISERS = {
     "identity": wiring.Identity,
     "orthogonal": wiring.Orthogonal,
 }
-_TIMES = {kind.__name__.lower(): kind for kind in (tasks.Fixed, tasks.Uniform, tasks.TruncatedExponential)}
-
-
-def make_task(text: str, dt: float) -> AbstractTask:
-    """The task a piece of text describes, at a time step.
-
-    Args:
-        text: Name of a task, or ``name:option=value,...``.
-        dt: Time step in ms, unless the text gives one.
-
-    Returns:
-        The task.
-    """
-    name, raw = parse(text)
-    times: dict[str, Any] = _TIMES | {"choice": lambda *values: tasks.Choice(values)}
-    return tasks.make(name, **{"dt": dt} | {key: value_of(value, times) for key, value in raw.items()})
 
 
 @dataclass(frozen=True)
@@ -52,33 +41,44 @@ class NetworkOptions:
 
     Attributes:
         n_units: Number of recurrent units.
-        tau: Time constant in ms.
-        tau_bounds: Learn one time constant for each unit between these bounds, in ms.
-        dt: Time step in ms, of the network and of the task.
-        activation: relu, softplus, tanh, sigmoid, retanh, power or identity.
-        form: Leaky potentials (current) or leaky rates (rate).
-        sigma_rec: Strength of the recurrent noise, in units of the state.
-        noise: Whether the noise enters with the input or on the state.
-        excitatory: Fraction of excitatory units under Dale's law; None lets every weight take any sign.
-        rectifier: How Dale's law is parametrised.
-        connectivity: all-to-all, or sparse with options: sparse:density=0.1.
-        init: Initial recurrent weights: balanced-gamma, gaussian, orthogonal or identity, with options:
-            gaussian:spectral_radius=1.2. The default suits the signs.
-        train_initial_state: Learn the state before the first step.
+        tau: Time constant of the units in ms.
+        tau_bounds: Learn a time constant for each unit between these bounds in ms, starting from tau.
+        dt: Time step in ms, of the network and of the task; at most tau.
+        activation: From potential to firing rate: relu, softplus, tanh, sigmoid, retanh, power or identity.
+        form: What leaks: the potential (current), or the firing rate (rate).
+        sigma_rec: Recurrent noise, in units of the state: about the standard deviation it gives a lone unit.
+        noise: Where the noise enters: beside the input, or on the state itself.
+        excitatory: Fraction of excitatory units, each unit keeping its sign (Dale's law); none lets every weight take
+            any sign.
+        rectifier: How Dale's law is kept while weights change: absolute value, or rectification.
+        connectivity: Which recurrent synapses exist: all-to-all, or sparse:density=0.1 for one in ten.
+        init: Initial recurrent weights: balanced-gamma, gaussian, orthogonal or identity, with options as in
+            gaussian:spectral_radius=1.2.
+        train_initial_state: Learn the state before the first step, which is 0 otherwise.
     """
 
     n_units: int = 100
     tau: float = 100.0
-    tau_bounds: tuple[float, float] | None = None
+    tau_bounds: Annotated[
+        tuple[float, float] | None, bounds, tyro.conf.arg(help_behavior_hint="(default: tau is not learned)")
+    ] = None
     dt: float = 20.0
     activation: str = "softplus"
     form: Literal["current", "rate"] = "current"
     sigma_rec: float = 0.1
     noise: Literal["input", "state"] = "input"
-    excitatory: float | None = 0.8
+    excitatory: Annotated[float | None, optional_float] = 0.8
     rectifier: Literal["abs", "relu"] = "abs"
-    connectivity: str | None = None
-    init: str | None = None
+    connectivity: Annotated[
+        str | None,
+        optional_text,
+        tyro.conf.arg(help_behavior_hint="(default: all; no unit contacts itself under Dale's law)"),
+    ] = None
+    init: Annotated[
+        str | None,
+        optional_text,
+        tyro.conf.arg(help_behavior_hint="(default: balanced-gamma under Dale's law, else gaussian)"),
+    ] = None
     train_initial_state: bool = False
 
     def build(self, task: AbstractTask, seed: int) -> CTRNN:
@@ -90,7 +90,15 @@ class NetworkOptions:
 
         Returns:
             The network.
+
+        Raises:
+            ValueError: If the options make no sense, alone or together.
         """
+        if self.excitatory is None and self.rectifier != NetworkOptions.rectifier:
+            raise ValueError(
+                f"--rectifier {self.rectifier} says how Dale's law is kept, and --excitatory none switches it off. "
+                "Leave one out."
+            )
         return CTRNN(
             task.n_inputs,
             self.n_units,
@@ -114,11 +122,11 @@ class ObjectiveOptions:
     """What training minimises.
 
     Attributes:
-        loss: Error of each step; task takes the one the task declares.
-        rate_l1: Penalty on mean firing.
-        rate_l2: Penalty on mean squared firing.
-        weight_l1: Penalty on mean absolute recurrent weight.
-        weight_l2: Penalty on mean squared recurrent weight.
+        loss: Error of each time step; task takes the one the task declares.
+        rate_l1: Weight of a penalty on the mean firing rate.
+        rate_l2: Weight of a penalty on the mean squared firing rate.
+        weight_l1: Weight of a penalty on the mean absolute recurrent weight.
+        weight_l2: Weight of a penalty on the mean squared recurrent weight.
     """
 
     loss: Literal["task", "squared-error", "cross-entropy"] = "task"
@@ -142,25 +150,53 @@ class TrainingOptions:
     """How it is trained.
 
     Attributes:
-        rule: Learning rule: bptt, or truncated-bptt:depth=20,every=10.
-        optimizer: adam, adamw, rmsprop or sgd, with options: adam:lr=0.003.
-        n_steps: Number of optimiser steps at most.
-        batch_size: Trials in a step.
-        clip_norm: Largest norm of the gradient; None does not clip.
-        validate_every: Steps between validations.
-        target_performance: Stop when the validation performance reaches this.
-        checkpoint_every: Steps between checkpoints, a multiple of validate_every; an interrupted run continues from
-            the last one. The default is validate_every.
+        rule: Learning rule: bptt, or truncated-bptt:depth=20,every=10 with lengths in time steps.
+        optimizer: adam, adamw, rmsprop or sgd, with options as in adam:lr=0.003 (lr is the learning rate).
+        n_steps: Number of training steps at most.
+        batch_size: Trials in a training step.
+        clip_norm: Scale gradients with a larger norm down to this; none never does.
+        validate_every: Training steps between validations.
+        target_performance: Stop once the mean performance in validation trials, from 0 to 1, reaches this; none does
+            all steps.
+        checkpoint_every: Training steps between checkpoints, a multiple of validate-every. A training that was
+            interrupted or killed goes on from the last one.
     """
 
     rule: str = "bptt"
     optimizer: str = "adam:lr=0.001"
     n_steps: int = 2000
     batch_size: int = 64
-    clip_norm: float | None = 1.0
+    clip_norm: Annotated[float | None, optional_float] = 1.0
     validate_every: int = 50
-    target_performance: float | None = None
-    checkpoint_every: int | None = None
+    target_performance: Annotated[float | None, optional_float] = None
+    checkpoint_every: Annotated[
+        int | None, optional_int, tyro.conf.arg(help_behavior_hint="(default: validate-every)")
+    ] = None
+
+    def check(self, seed: int) -> None:
+        """Refuse numbers that make no sense, before anything is written.
+
+        Args:
+            seed: Seed of the training.
+
+        Raises:
+            ValueError: Naming the number.
+        """
+        target = self.target_performance
+        if target is not None and not 0 < target <= 1:
+            raise ValueError(
+                f"target_performance must lie in (0, 1], or be none: got {target}. A perfect network has 1."
+            )
+        Plan(
+            n_steps=self.n_steps,
+            batch_size=self.batch_size,
+            seed=seed,
+            clip_norm=self.clip_norm,
+            validate_every=self.validate_every,
+            n_validation=1,
+            target_performance=target,
+            checkpoint_every=self.checkpoint_every,
+        )
 
     def build_rule(self) -> rules.AbstractRule:
         """The learning rule.
@@ -179,16 +215,36 @@ class TrainingOptions:
 
         Returns:
             The optimiser.
+
+        Raises:
+            SpecError: If there is no such optimiser, or it refuses an option.
         """
-        parameters = list(network.parameters())
-        makers = {name: _with_parameters(kind, parameters) for name, kind in OPTIMIZERS.items()}
-        optimizer: torch.optim.Optimizer = build(self.optimizer, makers, what="optimiser")
+        name, raw = parse(self.optimizer)
+        if name not in OPTIMIZERS:
+            hint = closest(name, OPTIMIZERS)
+            raise SpecError(f"No optimiser is called '{name}'.{hint} Known: {', '.join(OPTIMIZERS)}.")
+        allowed = [each for each in inspect.signature(OPTIMIZERS[name]).parameters if each != "params"]
+        options = {key: value_of(value) for key, value in raw.items()}
+        for key, value in options.items():
+            if key not in allowed:
+                raise SpecError(
+                    f"The optimiser '{name}' has no option '{key}'.{closest(key, allowed)} It has: {', '.join(allowed)}."
+                )
+            if isinstance(value, str):
+                raise SpecError(
+                    f"The optimiser '{name}' cannot have {key}={value}: give a number, true or false."
+                )
+        try:
+            makers: Any = OPTIMIZERS[name]
+            optimizer: torch.optim.Optimizer = makers(network.parameters(), **options)
+        except TypeError as error:
+            raise SpecError(
+                f"The optimiser '{self.optimizer}' has a value of the wrong kind ({error})."
+            ) from error
+        except (RuntimeError, ValueError) as error:
+            raise SpecError(f"The optimiser '{self.optimizer}' cannot be made. {error}.") from error
         return optimizer
 
 
-def _with_parameters(kind: type[torch.optim.Optimizer], parameters: list[torch.nn.Parameter]) -> Any:  # noqa: ANN401
-    return lambda **options: kind(parameters, **options)
-
-
-def _optional(text: str | None, known: dict[str, Any], what: str) -> Any:  # noqa: ANN401
+def _optional(text: str | None, known: Mapping[str, type], what: str) -> Any:  # noqa: ANN401
     return None if text is None else build(text, known, what=what)

@@ -1,9 +1,10 @@
 """From a run folder to a run folder: train, simulate, analyse, report."""
 
-__all__ = ["analyze", "report", "simulate", "task_list", "task_page", "train"]
+__all__ = ["analyze", "dissected", "report", "simulate", "train"]
 
 import dataclasses
-import inspect
+import logging
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,59 +12,33 @@ from typing import Any
 import xarray as xr
 from tqdm import tqdm
 
-from neurornn import tasks
+from neurornn.checkpoint import load_checkpoint
 from neurornn.cli._options import NetworkOptions, ObjectiveOptions, TrainingOptions
-from neurornn.config import TYPES, decode, encode, network_to_config
+from neurornn.cli._tasks import task_config, task_of
+from neurornn.config import encode, network_to_config
 from neurornn.random import derive_seed
-from neurornn.report import dissect, metrics_of, write_report
+from neurornn.report import (
+    MADE_FROM,
+    analysis_origin,
+    current_analysis,
+    current_trials,
+    dissect,
+    metrics_of,
+    trials_origin,
+    write_report,
+)
 from neurornn.runs import Run
 from neurornn.simulation import simulate as simulate_network
+from neurornn.storage import CorruptFile
 from neurornn.tasks import AbstractTask
 from neurornn.training import Progress
 from neurornn.training import train as train_network
 
+_log = logging.getLogger(__name__)
 
-def task_list() -> str:
-    """One line for each registered task.
-
-    Returns:
-        Text for a terminal.
-    """
-    known = {name: tasks.make(name) for name in tasks.names()}
-    width = max(map(len, known))
-    lines = [f"{name:<{width}}  {_summary(task)}" for name, task in known.items()]
-    return "\n".join([
-        *lines,
-        "",
-        "neurornn tasks NAME describes one; neurornn train --task NAME trains on it.",
-    ])
-
-
-def task_page(task: AbstractTask) -> str:
-    """Channels, conditions, epochs and parameters of a task.
-
-    Args:
-        task: The task.
-
-    Returns:
-        Text for a terminal.
-    """
-    trials = task.sample(1, seed=0)
-    fields = {each.name: getattr(task, each.name) for each in dataclasses.fields(task)}
-    width = max(map(len, fields))
-    return "\n".join([
-        f"{task.name}: {_summary(task)}",
-        "",
-        f"inputs      {', '.join(task.input_names)}",
-        f"outputs     {', '.join(task.output_names)}",
-        f"epochs      {', '.join(trials.epochs)}",
-        f"conditions  {', '.join(trials.conditions)}",
-        f"grid        {task.n_conditions} balanced conditions: {', '.join(task.factor_names) or 'none'}",
-        f"loss        {task.loss}",
-        "",
-        f"parameters, set as --task {task.name.rpartition('-v')[0]}:name=value,name=value",
-        *(f"  {name:<{width}}  {value}" for name, value in fields.items()),
-    ])
+_ALWAYS = ("training.n_steps", "training.target_performance", "training.checkpoint_every")
+_UNTIL_BEGUN = ("task", "network", "rule", "objective", "training", "seed")
+_MOST_LINES = 20  # of progress where there is no terminal
 
 
 def train(
@@ -86,31 +61,47 @@ def train(
 
     Returns:
         The run, with weights.
+
+    Raises:
+        ValueError: If the options make no sense, or a run with other settings, or with more steps, is there.
     """
+    options.check(seed)
     network = network_options.build(task, seed)
     objective, rule = objective_options.build(), options.build_rule()
     optimizer = options.build_optimizer(network)
+    done = _steps_done(folder, options.n_steps)
     run = Run.create(
         folder,
         {
-            "task": {"name": task.name} | encode(task, _types(task)),
+            "task": task_config(task),
             "network": network_to_config(network),
             "rule": encode(rule),
             "objective": encode(objective),
             "training": dataclasses.asdict(options),
             "seed": seed,
         },
-        may_change=("training.n_steps", "training.target_performance", "training.checkpoint_every"),
+        may_change=_UNTIL_BEGUN if done is None else _ALWAYS,
     )
     run.write_environment()
+    where = f"from step {done}" if done else f"for up to {options.n_steps} steps"
+    _log.info("training on %s %s in %s", task.name, where, run.path)
     quiet = not sys.stderr.isatty()
-    with tqdm(total=options.n_steps, unit="step", desc=f"training on {task.name}", disable=quiet) as bar:
+    every = options.validate_every * math.ceil(options.n_steps / options.validate_every / _MOST_LINES)
+    with tqdm(total=options.n_steps, initial=done or 0, unit="step", disable=quiet) as bar:
 
         def show(progress: Progress) -> None:
             bar.update(progress.step - bar.n)
             bar.set_postfix(
                 loss=f"{progress.loss:.3g}", performance=f"{progress.performance:.3f}", refresh=False
             )
+            if quiet and progress.step % every == 0:
+                _log.info(
+                    "step %d of %d: loss %.3g, validation performance %.3f",
+                    progress.step,
+                    progress.n_steps,
+                    progress.loss,
+                    progress.performance,
+                )
 
         result = train_network(
             network,
@@ -128,6 +119,12 @@ def train(
             checkpoint_every=options.checkpoint_every,
             callback=show,
         )
+    _log.info(
+        "%s after %d steps, validation performance %.3f",
+        result.stop_reason,
+        result.n_steps,
+        result.performance,
+    )
     run.save_weights(network)
     run.save_history(result.history)
     return run
@@ -143,38 +140,58 @@ def simulate(run: Run, n_trials: int | None, seed: int | None) -> xr.Dataset:
 
     Returns:
         The labelled trials, also saved.
+
+    Raises:
+        CorruptFile: If the configuration of the run is damaged.
     """
-    task, network = _task(run), run.load_network()
+    task, network = task_of(run), run.load_network()
     if seed is None:
-        seed = derive_seed(int(run.config["seed"]), "held-out")
+        if type(run.config.get("seed")) is not int:
+            raise CorruptFile(run.config_path, "its seed is not a whole number")
+        seed = derive_seed(run.config["seed"], "held-out")
     if n_trials is None:
         n_trials = max(500, 10 * task.n_conditions)
+    _log.info("simulating %d held-out trials of %s", n_trials, task.name)
     trials = task.sample(n_trials, seed=seed, balanced=task.supports_balanced)
     data = simulate_network(network, trials, task=task, seed=seed)
+    data.attrs[MADE_FROM] = trials_origin(run)
     run.save_trials(data)
     return data
 
 
 def analyze(run: Run, seed: int) -> dict[str, Any]:
-    """Dissect the trained network of a run.
+    """Dissect the trained network of a run; trials are simulated if there are none of its weights.
 
     Args:
-        run: A run with weights; trials are simulated if there are none yet.
+        run: A run with weights.
         seed: Seed of candidates and bootstrap.
 
     Returns:
         The headline numbers, also saved.
     """
-    data = run.load_trials() if run.trials_path.exists() else simulate(run, None, None)
-    tree = dissect(run.load_network(), _task(run), data, seed=seed)
-    run.save_analysis(tree)
+    return _analyze(run, _trials(run), seed)
+
+
+def dissected(run: Run) -> dict[str, Any]:
+    """Make sure that a run holds trials and analyses of its weights; what is there and belongs to them is kept.
+
+    Args:
+        run: A run with weights.
+
+    Returns:
+        The headline numbers, also saved.
+    """
+    data = _trials(run)
+    tree = current_analysis(run)
+    if tree is None:
+        return _analyze(run, data, 0)
     metrics = metrics_of(tree, data, run.load_history())
     run.save_metrics(metrics)
     return metrics
 
 
 def report(run: Run) -> Path:
-    """Write the page of a run; what is missing is computed first.
+    """Write the page of a run; what is missing or stale is computed first.
 
     Args:
         run: A run with weights.
@@ -182,22 +199,51 @@ def report(run: Run) -> Path:
     Returns:
         Path of the page.
     """
-    if not run.analysis_path.exists() or not run.metrics_path.exists():
-        analyze(run, 0)
+    dissected(run)
+    _log.info("drawing the report")
     return write_report(run)
 
 
-def _types(task: AbstractTask) -> tuple[type, ...]:
-    return (*TYPES, tasks.Choice, tasks.Fixed, tasks.TruncatedExponential, tasks.Uniform, type(task))
+def _trials(run: Run) -> xr.Dataset:
+    run.load_network()  # without weights nothing can be current
+    data = current_trials(run)
+    if data is None:
+        return simulate(run, None, None)
+    if MADE_FROM not in data.attrs:
+        _log.warning("%s does not say which weights it comes from; it is taken as it is", run.trials_path)
+    return data
 
 
-def _task(run: Run) -> AbstractTask:
-    """The task of a run, rebuilt from its configuration."""
-    stored = dict(run.config["task"])
-    blank = tasks.make(stored.pop("name"))
-    task: AbstractTask = decode(stored, type(blank), _types(blank), "config.task")
-    return task
+def _analyze(run: Run, data: xr.Dataset, seed: int) -> dict[str, Any]:
+    network, task, history = run.load_network(), task_of(run), run.load_history()
+    tree = dissect(network, task, data, seed=seed)
+    tree.attrs[MADE_FROM] = analysis_origin(run)
+    run.save_analysis(tree)
+    metrics = metrics_of(tree, data, history)
+    run.save_metrics(metrics)
+    return metrics
 
 
-def _summary(task: AbstractTask) -> str:
-    return (inspect.getdoc(type(task)) or "").partition("\n")[0]
+def _steps_done(folder: Path, n_steps: int) -> int | None:
+    """How far the training in a folder is.
+
+    Args:
+        folder: Folder of a run.
+        n_steps: Steps wanted.
+
+    Returns:
+        Steps done, None if it never began.
+
+    Raises:
+        ValueError: If it did more steps than are wanted.
+    """
+    checkpoint = folder / "checkpoint.safetensors"
+    if not checkpoint.exists():
+        return 0 if (folder / "weights.safetensors").exists() else None
+    done = load_checkpoint(checkpoint).step
+    if done > n_steps:
+        raise ValueError(
+            f"The training in '{folder}' has done {done} steps and --n-steps {n_steps} are wanted. Ask for at least "
+            "as many, or choose another folder."
+        )
+    return done

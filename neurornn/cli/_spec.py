@@ -1,14 +1,21 @@
 """Objects written on the command line: ``truncated-bptt:depth=20`` or ``sparse:density=0.1``."""
 
-__all__ = ["SpecError", "build", "parse"]
+__all__ = ["SpecError", "build", "closest", "fields_of", "parse", "value_of"]
 
+import dataclasses
 import difflib
-import inspect
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, get_type_hints
+
+from neurornn.config import decode
 
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
+_OPTION = re.compile(r"[A-Za-z]\w*")
+_CALL = re.compile(r"([A-Za-z]\w*)\s*\((.*)\)", re.DOTALL)
+_WORDS = {"true": True, "false": False, "none": None}
+_PAIRS = {"(": ")", "[": "]"}
+_DEEPEST = 16  # brackets inside brackets
 
 
 class SpecError(ValueError):
@@ -18,7 +25,8 @@ class SpecError(ValueError):
 def parse(text: str) -> tuple[str, dict[str, str]]:
     """Split ``name:key=value,key=value`` into its parts; values stay text.
 
-    Commas and colons inside parentheses or brackets belong to the value.
+    Commas, colons and equals signs inside parentheses or brackets belong to the value. A hyphen in a key is an
+    underscore.
 
     Args:
         text: What the user wrote.
@@ -27,44 +35,84 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
         The name and its options.
 
     Raises:
-        SpecError: If the text is not of this form.
+        SpecError: If the text is not of this form, or gives an option twice.
 
     Examples:
-        >>> parse("perceptual-decision:stimulus=uniform(100, 800),dt=10")
-        ('perceptual-decision', {'stimulus': 'uniform(100, 800)', 'dt': '10'})
+        >>> parse("perceptual-decision:stimulus=uniform(100, 800),sigma-in=0.2")
+        ('perceptual-decision', {'stimulus': 'uniform(100, 800)', 'sigma_in': '0.2'})
     """
-    name, _, rest = text.strip().partition(":")
-    if not _NAME.fullmatch(name):
+    name, colon, rest = (part.strip() for part in text.partition(":"))
+    if not _NAME.fullmatch(name) or bool(colon) != bool(rest):
         raise SpecError(f"'{text}' is not of the form name or name:option=value,option=value.")
-    options = {}
+    options: dict[str, str] = {}
     for part in _split(rest):
-        key, equals, value = part.partition("=")
-        if not equals or not key.strip() or not value.strip():
+        key, _, value = (side.strip() for side in part.partition("="))
+        key = key.replace("-", "_")
+        if not _OPTION.fullmatch(key) or not value:
             raise SpecError(f"'{part}' in '{text}' is not of the form option=value.")
-        options[key.strip().replace("-", "_")] = value.strip()
+        if key in options:
+            raise SpecError(f"'{text}' gives '{key}' twice. Keep one.")
+        options[key] = value
     return name, options
+
+
+def value_of(text: str, calls: Mapping[str, type] | None = None) -> Any:  # noqa: ANN401
+    """Read a value as what JSON can hold: number, truth value, none, text, list or object.
+
+    Args:
+        text: What the user wrote.
+        calls: Dataclasses that may be written ``name(value, value)``, by name.
+
+    Returns:
+        The value; a call becomes a dictionary that :func:`neurornn.config.decode` understands.
+
+    Raises:
+        SpecError: If brackets do not match, or a call has too many or too few values.
+
+    Examples:
+        >>> [value_of(text) for text in ("3", "0.5", "none", "true", "relu", "[1, [2, 3]]")]
+        [3, 0.5, None, True, 'relu', [1, [2, 3]]]
+    """
+    text = text.strip()
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    inside = _split(text[1:-1]) if text[:1] in _PAIRS and text.endswith(_PAIRS[text[0]]) else None
+    if inside is not None:
+        return [value_of(part, calls) for part in inside]
+    call = _CALL.fullmatch(text)
+    if call is None or calls is None:
+        _split(text)
+        return text
+    if call[1].lower() not in calls:
+        raise SpecError(f"'{text}' is not known.{closest(call[1].lower(), calls)} Known: {', '.join(calls)}.")
+    return _call(calls[call[1].lower()], text, [value_of(part, calls) for part in _split(call[2])])
 
 
 def build(
     text: str,
-    known: Mapping[str, Callable[..., Any]],
+    known: Mapping[str, type],
     *,
     what: str,
-    inner: Mapping[str, Callable[..., Any]] | None = None,
+    calls: Mapping[str, type] | None = None,
 ) -> Any:  # noqa: ANN401
-    """Make the object that a piece of text describes.
+    """Make the dataclass that a piece of text describes; every value is checked against its annotation.
 
     Args:
         text: ``name:option=value,...``.
-        known: Name -> class or factory.
+        known: Dataclasses by name.
         what: What the user was choosing, for the error message: ``"learning rule"``.
-        inner: Names that may appear inside a value, as in ``delay=uniform(300, 1200)``.
+        calls: Dataclasses that may appear inside a value, as in ``delay=uniform(300, 1200)``.
 
     Returns:
         The object.
 
     Raises:
-        SpecError: If the name or an option is unknown, or the object refuses its options.
+        SpecError: If the name or an option is unknown, a value has the wrong type, or the object refuses it.
 
     Examples:
         >>> from neurornn.connectivity import Sparse
@@ -73,60 +121,123 @@ def build(
     """
     name, raw = parse(text)
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean '{close[0]}'?" if close else ""
-        raise SpecError(f"No {what} is called '{name}'.{hint} Known: {', '.join(known)}.")
-    factory = known[name]
-    parameters = inspect.signature(factory).parameters
-    free = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
-    for key in raw:
-        if key not in parameters and not free:
-            raise SpecError(
-                f"The {what} '{name}' has no option '{key}'. It has: {', '.join(parameters) or 'none'}."
-            )
+        raise SpecError(f"No {what} is called '{name}'.{closest(name, known)} Known: {', '.join(known)}.")
     try:
-        return factory(**{key: value_of(value, inner or {}) for key, value in raw.items()})
-    except (TypeError, ValueError) as error:
-        raise SpecError(f"The {what} '{text}' cannot be made: {error}") from error
+        values = fields_of(known[name], raw, what=f"The {what} '{name}'", calls=calls)
+        return known[name](**values)
+    except SpecError:
+        raise
+    except ValueError as error:
+        raise SpecError(f"The {what} '{text}' cannot be made. {error}") from error
 
 
-def value_of(text: str, inner: Mapping[str, Callable[..., Any]]) -> Any:  # noqa: ANN401
-    """Read a value: a number, ``true``, ``false``, ``none``, ``name(arguments)`` or plain text.
+def fields_of(
+    cls: type, raw: Mapping[str, str], *, what: str, calls: Mapping[str, type] | None = None
+) -> dict[str, Any]:
+    """Arguments of a dataclass from text.
 
     Args:
-        text: What the user wrote.
-        inner: Names that may be called.
+        cls: The dataclass.
+        raw: Values as text, by name of the field.
+        what: The object, for the error message.
+        calls: As in :func:`build`.
 
     Returns:
-        The value.
+        Checked values, by name of the field.
 
-    Examples:
-        >>> value_of("3", {}), value_of("0.5", {}), value_of("none", {}), value_of("relu", {})
-        (3, 0.5, None, 'relu')
+    Raises:
+        SpecError: If an option is unknown or missing, or a value has the wrong type.
     """
-    words = {"true": True, "false": False, "none": None}
-    if text.lower() in words:
-        return words[text.lower()]
-    for number in (int, float):
+    hints = get_type_hints(cls)
+    allowed = {each.name: each for each in dataclasses.fields(cls) if each.init}
+    for key in raw:
+        if key not in allowed:
+            raise SpecError(
+                f"{what} has no option '{key}'.{closest(key, allowed)} It has: {', '.join(allowed) or 'none'}."
+            )
+    missing = [
+        name
+        for name, each in allowed.items()
+        if each.default is dataclasses.MISSING
+        and each.default_factory is dataclasses.MISSING
+        and name not in raw
+    ]
+    if missing:
+        raise SpecError(f"{what} needs {' and '.join(f'{name}=...' for name in missing)} after a colon.")
+    types = tuple((calls or {}).values())
+    values = {}
+    for key, text in raw.items():
         try:
-            return number(text)
-        except ValueError:
-            continue
-    called = re.fullmatch(r"(\w+)\((.*)\)", text)
-    if called and called[1].lower() in inner:
-        return inner[called[1].lower()](*(value_of(part, inner) for part in _split(called[2])))
-    bracketed = re.fullmatch(r"[\[(](.*)[\])]", text)
-    if bracketed:
-        return tuple(value_of(part, inner) for part in _split(bracketed[1]))
-    return text
+            values[key] = decode(value_of(text, calls), hints[key], types, key)
+        except SpecError:
+            raise
+        except ValueError as error:
+            raise SpecError(f"{what} cannot have {key}={text}. {_plainly(str(error), calls)}") from error
+    return values
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """A hint for a misspelt word.
+
+    Args:
+        word: What the user wrote.
+        known: What there is.
+
+    Returns:
+        `` Did you mean '...'?`` with a leading blank, or nothing.
+    """
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def _call(cls: type, text: str, values: list[Any]) -> dict[str, Any]:
+    names = [each.name for each in dataclasses.fields(cls) if each.init]
+    if names == ["values"]:  # one field that takes them all, as in choice(800, 900)
+        return {"type": cls.__name__, "values": values}
+    if len(values) != len(names):
+        name = text.partition("(")[0].strip()
+        raise SpecError(
+            f"'{text}' has {len(values)} values and {len(names)} are needed: {name}({', '.join(names)})."
+        )
+    return {"type": cls.__name__, **dict(zip(names, values, strict=True))}
+
+
+def _plainly(message: str, calls: Mapping[str, type] | None) -> str:
+    """A message about a configuration in the words of the command line."""
+    message = re.sub(
+        r"a dictionary with a 'type' among [\w, ]+", f"a distribution ({', '.join(calls or {})})", message
+    )
+    return message.replace("must be a list", "must be a list like [0.1,0.2]").replace("null", "none")
 
 
 def _split(text: str) -> list[str]:
-    """Split at commas that are outside parentheses and brackets."""
-    parts, depth, start = [], 0, 0
+    """Split at commas that are outside parentheses and brackets.
+
+    Args:
+        text: Text with commas.
+
+    Returns:
+        The parts, without blanks around them.
+
+    Raises:
+        SpecError: If they do not match, or there is nothing between two commas.
+    """
+    if not text.strip():
+        return []
+    parts, open_, start = [], [], 0
     for i, character in enumerate(text):
-        depth += (character in "([") - (character in ")]")
-        if character == "," and depth == 0:
-            parts.append(text[start:i])
+        if character in _PAIRS:
+            open_.append(_PAIRS[character])
+        elif character in _PAIRS.values() and (not open_ or character != open_.pop()):
+            raise SpecError(f"A bracket in '{text}' closes what was not opened.")
+        elif character == "," and not open_:
+            parts.append(text[start:i].strip())
             start = i + 1
-    return [part.strip() for part in [*parts, text[start:]] if part.strip()]
+        if len(open_) > _DEEPEST:
+            raise SpecError(f"There are more than {_DEEPEST} brackets inside each other in '{text[:60]}'.")
+    if open_:
+        raise SpecError(f"'{open_[-1]}' is missing in '{text}'.")
+    parts.append(text[start:].strip())
+    if not all(parts):
+        raise SpecError(f"There is nothing between two commas in '{text}'.")
+    return parts

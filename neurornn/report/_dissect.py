@@ -1,23 +1,36 @@
 """Everything the report shows about a trained network, computed once and kept as one labelled tree."""
 
-__all__ = ["dissect", "in_order"]
+__all__ = ["contexts_of", "dissect", "in_order", "situations_of"]
 
+import json
+import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from neurornn._threads import single_threaded
 from neurornn.analysis import behaviour, fixed_points, landscape, pca
 from neurornn.networks import CTRNN
+from neurornn.provenance import provenance
 from neurornn.tasks import AbstractTask
+
+_log = logging.getLogger(__name__)
 
 _N_CANDIDATES = 512
 _GRID = 41
+_MOST_CONTEXTS = 6
 
 
+@single_threaded()
 def dissect(network: CTRNN, task: AbstractTask, data: xr.Dataset, *, seed: int = 0) -> xr.DataTree:
     """Behaviour, components, fixed points and landscapes of a trained network.
+
+    It runs on one thread: products of this size gain nothing from more, and the result does not depend on their number.
+    What the data cannot give, such as a psychometric curve of a network that always chooses the same side, is left out and
+    its reason kept.
 
     Args:
         network: Trained network; it is left untouched.
@@ -26,37 +39,103 @@ def dissect(network: CTRNN, task: AbstractTask, data: xr.Dataset, *, seed: int =
         seed: Seed of the choice of candidates and of the bootstrap.
 
     Returns:
-        A tree with the groups ``components``, ``fixed_points`` and ``landscape/<situation>``, ``accuracy`` where
-        trials are right or wrong, and where the task has signed stimuli and a choice also ``psychometric/<stimulus>`` and ``choice_weights``.
+        A tree with the groups ``components``, ``situations`` (the input held in each), ``fixed_points``,
+        ``landscape/<situation>`` and, as far as the task has them, ``accuracy`` (trials are right or wrong),
+        ``psychometric/<stimulus>`` (a choice and signed stimuli) and ``choice_weights`` (two stimuli or more). Its
+        attributes name the ``factors`` of the task and the ``problems``: group -> reason, both as JSON.
+
+    Raises:
+        ValueError: If the activity is not finite, does not vary, or there are fewer than two units.
     """
-    still = network.noiseless()
-    situations = task.probe_inputs()
+    _refuse(network, data)
+    still, situations = network.noiseless(), task.probe_inputs()
     groups: dict[str, xr.Dataset] = {}
+    problems: dict[str, str] = {}
+
+    def attempt(name: str, analysis: Callable[[], xr.Dataset]) -> None:
+        try:
+            groups[name] = analysis()
+        except ValueError as error:
+            problems[name] = str(error)
+
+    _log.info("behaviour and principal components of %d trials", data.sizes["trial"])
     groups["components"] = components = pca.fit(data, variable="state", n_components=min(10, network.n_units))
+    by = "context" if contexts_of(data) else None
+    performance = data["performance"].values.astype(float)
+    if set(np.unique(performance[np.isfinite(performance)])) <= {0.0, 1.0}:
+        attempt("accuracy", lambda: behaviour.accuracy(data, by=by))
+    stimuli = _signed(data, task.factor_names)
+    for stimulus in stimuli:
+        attempt(
+            f"psychometric/{stimulus}",
+            lambda stimulus=stimulus: behaviour.psychometric_by(data, stimulus=stimulus, by=by, seed=seed),  # type: ignore[misc]
+        )
+    if len(stimuli) > 1:
+        attempt(
+            "choice_weights", lambda: behaviour.choice_weights(data, regressors=stimuli, by=by, seed=seed)
+        )
+
+    _log.info("fixed and slow points while each of these inputs is held: %s", ", ".join(situations))
+    groups["situations"] = xr.Dataset(
+        {
+            "held": (
+                ("situation", "input"),
+                np.stack([held.cpu().numpy() for held in situations.values()]),
+                {"long_name": "input held", "units": "1"},
+            )
+        },
+        coords={"situation": list(situations), "input": data["input"].values},
+    )
     groups["fixed_points"] = points = fixed_points.find(
         still,
         inputs=situations,
         candidates=fixed_points.candidates_from(data, _N_CANDIDATES, seed=seed),
     )
-    extent = landscape.Plane.from_pca(components).extent(data["state"])
+    extent = landscape.Plane.from_pca(components).extent(data["state"].where(data["valid"] > 0))
     for name, held in situations.items():
         plane = landscape.Plane.from_pca(components, origin=_middle(data, points, name))
-        groups[f"landscape/{name}"] = landscape.flow(still, plane, input=held, extent=extent, n=_GRID)
-    if set(np.unique(data["performance"].values.astype(float))) <= {0.0, 1.0}:
-        groups["accuracy"] = behaviour.accuracy(data, by=_context(data))
-    stimuli = _signed(data, task.factor_names)
-    for stimulus in stimuli:
-        groups[f"psychometric/{stimulus}"] = behaviour.psychometric_by(
-            data, stimulus=stimulus, choice="choice", by=_context(data), seed=seed
+        attempt(
+            f"landscape/{name}",
+            lambda plane=plane, held=held: landscape.flow(still, plane, input=held, extent=extent, n=_GRID),  # type: ignore[misc]
         )
-    if len(stimuli) > 1:
-        groups["choice_weights"] = behaviour.choice_weights(
-            data, regressors=stimuli, by=_context(data), seed=seed
-        )
-    return xr.DataTree.from_dict(groups)
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs = provenance("neurornn.Dissection/1") | {
+        "factors": json.dumps(list(task.factor_names)),
+        "problems": json.dumps(problems),
+        "balanced": int(task.supports_balanced),
+    }
+    return tree
 
 
-def in_order(tree: xr.DataTree, values: NDArray[Any]) -> list[Any]:
+def situations_of(tree: xr.DataTree) -> list[str]:
+    """Names of the situations whose input was held, in the order of the task.
+
+    Args:
+        tree: Result of :func:`dissect`.
+
+    Returns:
+        The names.
+    """
+    return [str(name) for name in tree["situations"].to_dataset()["situation"].values]
+
+
+def contexts_of(data: xr.Dataset) -> list[Any]:
+    """Different contexts of the trials.
+
+    Args:
+        data: Simulated trials.
+
+    Returns:
+        Values of the condition ``context``; none if there is no such condition or it has too many values to be shown side
+        by side.
+    """
+    if "context" not in data.coords:
+        return []
+    found = np.unique(data["context"].values).tolist()
+    return found if len(found) <= _MOST_CONTEXTS else []
+
+
+def in_order(tree: xr.DataTree, values: NDArray[Any] | list[Any]) -> list[Any]:
     """Different values of the context variable, in the order of the situations named after them.
 
     Args:
@@ -66,7 +145,7 @@ def in_order(tree: xr.DataTree, values: NDArray[Any]) -> list[Any]:
     Returns:
         Each value once.
     """
-    situations = [str(name) for name in tree["landscape"].children]
+    situations = situations_of(tree)
 
     def place(value: Any) -> int:  # noqa: ANN401
         return next((k for k, name in enumerate(situations) if name.startswith(str(value))), len(situations))
@@ -74,21 +153,33 @@ def in_order(tree: xr.DataTree, values: NDArray[Any]) -> list[Any]:
     return sorted(np.unique(values).tolist(), key=place)
 
 
+def _refuse(network: CTRNN, data: xr.Dataset) -> None:
+    if network.n_units < 2:
+        raise ValueError("A network of one unit has no plane to look at. Train one of two units or more.")
+    finite = np.isfinite(data["state"].values).all((1, 2))
+    if not finite.all():
+        raise ValueError(
+            f"The activity of the network is not finite in {int((~finite).sum())} of {finite.size} trials: it runs away. "
+            "Train it further, on longer trials, or with a bounded activation."
+        )
+
+
 def _signed(data: xr.Dataset, factors: tuple[str, ...]) -> list[str]:
     """Factors of the task with both signs that a choice between two sides may follow."""
-    if "choice" not in data.coords or not set(np.unique(data["choice"])) <= {-1, 0, 1}:
+    if "choice" not in data.coords or data["choice"].dtype.kind not in "if":
+        return []
+    found = set(np.unique(data["choice"].values[np.isfinite(data["choice"].values)]).tolist())
+    if not found <= {-1, 0, 1} or (0 in found and -1 not in found):
         return []
     signed = (name for name in factors if name in data.coords and data[name].dtype.kind == "f")
     return [name for name in signed if (data[name] < 0).any() and (data[name] > 0).any()]
 
 
-def _context(data: xr.Dataset) -> str | None:
-    return "context" if "context" in data.coords else None
-
-
 def _middle(data: xr.Dataset, points: xr.Dataset, situation: str) -> NDArray[np.float64]:
-    """A state the plane of a situation shall pass through: the mean fixed point there, or the mean state."""
-    here = points["state"].where(points["context"] == situation, drop=True)
-    if here.sizes["fixed_point"]:
-        return np.asarray(here.mean("fixed_point"))
+    """A state the plane of a situation shall pass through: the mean fixed point, else slow point, else state."""
+    here = points["context"].values == situation
+    for kind in ("fixed", "slow"):
+        states = points["state"].values[here & (points["kind"].values == kind)]
+        if len(states):
+            return np.asarray(states.mean(0))
     return np.asarray(data["state"].where(data["valid"] > 0).mean(("trial", "time")))

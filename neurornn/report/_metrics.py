@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neurornn.report._dissect import in_order
+from neurornn.report._dissect import in_order, situations_of
 
 
 def metrics_of(tree: xr.DataTree, data: xr.Dataset, history: xr.Dataset) -> dict[str, Any]:
@@ -20,29 +20,34 @@ def metrics_of(tree: xr.DataTree, data: xr.Dataset, history: xr.Dataset) -> dict
         history: Result of training.
 
     Returns:
-        ``accuracy``, ``n_trials``, ``training_steps``, ``participation_ratio``, ``fixed_points`` for each situation,
-        and where they are defined ``accuracy_by_context`` and ``choice_weight_ratio`` (relevant : irrelevant, one
-        for each context).
+        ``accuracy`` if trials are right or wrong and the mean ``performance`` if they are graded, ``n_trials``,
+        ``training_steps``, ``participation_ratio``, ``fixed_points`` for each situation, and where they are defined
+        ``accuracy_by_context``, ``choice_weight_ratio`` (relevant : irrelevant, one for each context) and
+        ``choice_weight_ratio_interval`` (its 95 % interval).
     """
     performance = data["performance"].values.astype(float)
+    judged = performance[np.isfinite(performance)]
+    name = "accuracy" if "accuracy" in tree.children else "performance"
     metrics: dict[str, Any] = {
-        "accuracy": round(float(np.nanmean(performance)), 4),
-        "n_trials": int(np.isfinite(performance).sum()),
+        name: round(float(judged.mean()), 4) if judged.size else None,
+        "n_trials": int(judged.size),
         "training_steps": int(history.sizes["step"]),
         "participation_ratio": round(float(tree["components/participation_ratio"]), 2),
     }
-    for name, place, digits in (
-        ("accuracy_by_context", "accuracy/accuracy", 4),
-        ("choice_weight_ratio", "choice_weights/ratio", 2),
+    for name, group, variable, digits in (
+        ("accuracy_by_context", "accuracy", "accuracy", 4),
+        ("choice_weight_ratio", "choice_weights", "ratio", 2),
+        ("choice_weight_ratio_interval", "choice_weights", "ratio_interval", 2),
     ):
-        group, _, variable = place.partition("/")
         if group in tree.children and variable in tree[group].data_vars:
             found = tree[group].to_dataset()[variable]
             if "group" in found.dims:
-                contexts = in_order(tree, found["group"].values)
-                metrics[name] = {str(c): round(float(found.sel(group=c)), digits) for c in contexts}
+                metrics[name] = {
+                    str(context): np.round(found.sel(group=context).values, digits).tolist()
+                    for context in in_order(tree, found["group"].values)
+                }
     points = tree["fixed_points"].to_dataset()
-    metrics["fixed_points"] = {str(name): _count(points, str(name)) for name in tree["landscape"].children}
+    metrics["fixed_points"] = {name: _count(points, name) for name in situations_of(tree)}
     return metrics
 
 

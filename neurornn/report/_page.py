@@ -11,11 +11,16 @@ from string import Template
 
 from matplotlib.figure import Figure
 
+from neurornn.report._panels import FULL_WIDTH
+
+_DPI = 170  # sharp on a screen of twice the usual density at a column of 1030 px
+
 _PAGE = Template("""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="made-from" content="$origin">
 <title>$title</title>
 <style>
 :root { --ink: #1b2430; --soft: #5b6776; --line: #dde3ea; --paper: #ffffff; --wash: #f6f8fa; --accent: #1f5fa8; }
@@ -34,9 +39,9 @@ header p { color: var(--soft); margin: 0; }
 section { background: var(--paper); border: 1px solid var(--line); border-radius: 8px;
           padding: 1.2rem 1.4rem; margin: 1.2rem 0; }
 figure { margin: 0; }
-figure img { width: 100%; height: auto; display: block; }
-figcaption { color: var(--soft); font-size: .92rem; margin-top: .7rem; max-width: 62rem; }
-table { border-collapse: collapse; width: 100%; font-size: .92rem; }
+figure img { height: auto; max-width: 100%; display: block; margin: 0 auto; }
+figcaption, section p { color: var(--soft); font-size: .92rem; margin: .7rem 0 0; max-width: 62rem; }
+table { border-collapse: collapse; width: 100%; font-size: .92rem; margin-top: .9rem; }
 th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; white-space: nowrap; padding-right: 1.5rem; }
 td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
@@ -64,6 +69,7 @@ class Section:
     Attributes:
         heading: What is shown.
         figure: A figure, or None.
+        alt: What the figure shows, for readers who cannot see it; the heading if empty.
         caption: What the reader should see in it, in plain text.
         table: Rows of a two-column table.
         text: Preformatted text.
@@ -71,13 +77,20 @@ class Section:
 
     heading: str
     figure: Figure | None = None
+    alt: str = ""
     caption: str = ""
     table: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
 
 
 def page(
-    title: str, subtitle: str, *, numbers: Mapping[str, str], sections: Sequence[Section], footer: str = ""
+    title: str,
+    subtitle: str,
+    *,
+    numbers: Mapping[str, str],
+    sections: Sequence[Section],
+    footer: str = "",
+    origin: str = "",
 ) -> str:
     """Lay out a report.
 
@@ -87,6 +100,7 @@ def page(
         numbers: Headline numbers, label -> value, both plain text.
         sections: What follows, in order.
         footer: Last line.
+        origin: Digest of what the page was made from, kept in its head.
 
     Returns:
         A whole HTML document.
@@ -105,15 +119,17 @@ def page(
         numbers=cards,
         sections="\n".join(_section(section) for section in sections),
         footer=escape(footer),
+        origin=escape(origin),
     )
 
 
 def _section(section: Section) -> str:
     parts = [f"<section><h2>{escape(section.heading)}</h2>"]
     if section.figure is not None:
+        share = min(100.0, 100.0 * section.figure.get_figwidth() / FULL_WIDTH)
         parts.append(
-            f'<figure><img alt="{escape(section.heading, quote=True)}" src="{_image(section.figure)}">'
-            f"<figcaption>{escape(section.caption)}</figcaption></figure>"
+            f'<figure><img alt="{escape(section.alt or section.heading)}" style="width: {share:.0f}%" '
+            f'src="{_image(section.figure)}"><figcaption>{escape(section.caption)}</figcaption></figure>'
         )
     elif section.caption:
         parts.append(f"<p>{escape(section.caption)}</p>")
@@ -127,5 +143,5 @@ def _section(section: Section) -> str:
 
 def _image(figure: Figure) -> str:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=170, facecolor="white")
+    figure.savefig(buffer, format="png", dpi=_DPI, facecolor="white")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

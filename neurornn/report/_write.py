@@ -1,19 +1,28 @@
 """From a run folder to its page."""
 
-__all__ = ["write_report"]
+__all__ = ["page_is_current", "write_report"]
 
+import hashlib
 import json
+import re
 from pathlib import Path
-from typing import Any
 
 import xarray as xr
 
+from neurornn import __version__
 from neurornn.connectivity import spectrum_report
 from neurornn.networks import CTRNN
 from neurornn.report import _figures as figures
-from neurornn.report._dissect import in_order
+from neurornn.report import _state_figures as state_figures
+from neurornn.report._dissect import contexts_of
+from neurornn.report._metrics import metrics_of
+from neurornn.report._origin import analysis_origin, current_analysis, current_trials
 from neurornn.report._page import Section, page
+from neurornn.report._panels import words
+from neurornn.report._tables import headline, points_table, provenance_table, subtitle, weights_table
 from neurornn.runs import Run
+
+_MADE_FROM = re.compile(r'<meta name="made-from" content="([0-9a-f]*)">')
 
 
 def write_report(run: Run) -> Path:
@@ -24,141 +33,166 @@ def write_report(run: Run) -> Path:
 
     Returns:
         Path of ``report.html``.
+
+    Raises:
+        ValueError: If trials or analysis are missing or come from other weights than those of the run.
     """
-    network, data, history = run.load_network(), run.load_trials(), run.load_history()
-    tree, metrics = run.load_analysis(), run.load_metrics()
-    target = run.config["training"].get("target_performance")
-    sections = [
-        Section(
-            "Learning",
-            figures.learning_figure(history, target),
-            "Loss of each training batch and of validation trials with recurrent noise, and the fraction of validation "
-            "trials done correctly. Validation visits every condition equally often.",
+    network, history = run.load_network(), run.load_history()
+    data = current_trials(run)
+    if data is None:
+        raise ValueError(
+            f"Run '{run.path}' has no trials of these weights. Make them: neurornn simulate {run.path}"
         )
-    ]
-    if "psychometric" in tree.children:
-        sections.append(
-            Section(
-                "Behaviour",
-                figures.psychometric_figure(tree),
-                "Choices in held-out trials against signed evidence. Points: observed, with 95 % Wilson intervals. Lines: "
-                "maximum-likelihood logistic curves with lapses and their 95 % bootstrap band. A network that selects has a "
-                "steep curve for the stimulus that counts in a context and a flat one for the other.",
-                table=_weights(tree),
-            )
+    tree = current_analysis(run)
+    if tree is None:
+        raise ValueError(
+            f"Run '{run.path}' has no analysis of these trials. Make it: neurornn analyze {run.path}"
         )
-    sections += [
-        Section(
-            "Population trajectories",
-            figures.trajectory_figure(data, tree),
-            "Averages over held-out trials of each coherence of the stimulus that counts, in the first two principal "
-            "components of the state. Ring: trial onset. Square: end of the trial.",
-        ),
-        Section(
-            "Fixed and slow points",
-            figures.fixed_point_figure(data, tree),
-            "States at which the deterministic dynamics rest (fixed points) or linger (slow points, local minima of the speed "
-            "above 0) while the input of each panel is held: context and go cue as during the stimuli, evidence at its "
-            "mean. Grey: single trials. Stability is that of the differential equation.",
-            table=_points(tree),
-        ),
-        Section(
-            "Landscape",
-            figures.landscape_figure(tree),
-            "Speed of the deterministic dynamics (colour, one scale) and its flow within the plane of the first two components "
-            "through the mean fixed point of each context. The plane shows part of the velocity: the fraction that leaves it is "
-            "printed above each panel.",
-        ),
-        Section(
-            "Recurrent weights",
-            figures.matrix_figure(network),
-            f"The effective matrix, excitatory units first, and its eigenvalues: {spectrum_report(network)}.",
-        ),
-        Section("How it was made", text=f"{network}", table=_provenance(run, data)),
-    ]
+    metrics = metrics_of(tree, data, history)
+    state = "a trained network" if metrics["training_steps"] else "an untrained network"
     html = page(
-        f"{run.config['task']['name']}: a trained network, dissected",
-        _subtitle(network),
-        numbers=_headline(metrics),
-        sections=sections,
-        footer=f"neurornn {data.attrs['neurornn_version']}. All numbers: metrics.json. All data: trials.nc, analysis.nc.",
+        f"{data.attrs['task']}: {state}, dissected",
+        subtitle(network),
+        numbers=headline(metrics),
+        sections=[
+            _learning(run, history, tree),
+            *_behaviour(data, tree),
+            *_space(data, tree),
+            _weights(network),
+            Section("How it was made", text=str(network), table=provenance_table(run, data)),
+        ],
+        footer=f"neurornn {__version__}. All numbers: metrics.json. All data: trials.nc, analysis.nc, history.nc.",
+        origin=_origin(run),
     )
     return run.save_report(html)
 
 
-def _subtitle(network: CTRNN) -> str:
-    cells = "no sign constraint"
-    if network.dale is not None:
-        n_e = int((network.cell_types == "E").sum())
-        cells = f"{n_e} excitatory and {network.n_units - n_e} inhibitory units"
-    return (
-        f"{cells}, {network.activation.name}, {network.form} form, tau = {network.time_constant.describe()}, "
-        f"dt = {network.dt:g} ms, recurrent noise {network.sigma_rec:g}"
+def page_is_current(run: Run) -> bool:
+    """Whether the page of a run was made by this version from what the run holds now.
+
+    Args:
+        run: A run with current trials and analysis.
+
+    Returns:
+        Whether it need not be written again.
+    """
+    if not run.report_path.exists():
+        return False
+    found = _MADE_FROM.search(run.report_path.read_text(encoding="utf-8", errors="replace")[:2000])
+    return found is not None and found[1] == _origin(run)
+
+
+def _origin(run: Run) -> str:
+    """Digest of what a page is made from."""
+    parts = (__version__.encode(), analysis_origin(run).encode(), run.analysis_path.read_bytes())
+    return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def _learning(run: Run, history: xr.Dataset, tree: xr.DataTree) -> Section:
+    training = run.config.get("training")
+    target = training.get("target_performance") if isinstance(training, dict) else None
+    performance = (
+        "the fraction of them done correctly"
+        if "accuracy" in tree.children
+        else "the mean performance in them"
+    )
+    balance = " Validation visits every condition equally often." if tree.attrs["balanced"] else ""
+    return Section(
+        "Learning",
+        figures.learning_figure(history, target),
+        "Left: loss against the training step. Right: validation performance against the training step.",
+        f"Loss of each training batch and of validation trials, with recurrent noise, and {performance}.{balance}",
     )
 
 
-def _headline(metrics: dict[str, Any]) -> dict[str, str]:
-    shown = {f"correct in {metrics['n_trials']} held-out trials": f"{metrics['accuracy']:.1%}"}
-    for context, ratio in metrics.get("choice_weight_ratio", {}).items():
-        shown[f"relevant : irrelevant choice weight, {context} context"] = f"{ratio:.1f}"
-    for situation, count in metrics["fixed_points"].items():
-        shown[f"fixed points, {situation} ({count['stable']} stable)"] = str(count["fixed"])
-    shown["training steps"] = str(metrics["training_steps"])
-    return shown
-
-
-def _weights(tree: xr.DataTree) -> dict[str, str]:
-    if "choice_weights" not in tree.children:
-        return {}
-    found = tree["choice_weights"].to_dataset()
-    if "group" not in found.dims:
-        return {}
-    rows = {}
-    for group in in_order(tree, found["group"].values):
-        here = found.sel(group=group)
-        weights = ", ".join(
-            f"{str(name).replace('_', ' ')} {float(here['weight'].sel(regressor=name)):+.2f}"
-            for name in here["regressor"].values
-        )
-        ratio = ""
-        if "ratio" in here:
-            low, high = here["ratio_interval"].values
-            ratio = f"; relevant : irrelevant = {float(here['ratio']):.1f} (95 % interval {low:.1f} to {high:.1f})"
-        rows[f"choice weights, {group} context"] = weights + ratio
-    return rows
-
-
-def _points(tree: xr.DataTree) -> dict[str, str]:
-    points = tree["fixed_points"].to_dataset()
-    rows = {}
-    for name in tree["landscape"].children:
-        here = points.isel(fixed_point=points["context"].values == name)
-        fixed = here.isel(fixed_point=here["kind"].values == "fixed")
-        slowest = ""
-        if fixed.sizes["fixed_point"]:
-            leading = fixed["eigenvalue"].isel(mode=0).values.real
-            slowest = (
-                ", leading eigenvalues "
-                + ", ".join(f"{value * 1e3:+.2f}" for value in leading[:8])
-                + " per s"
+def _behaviour(data: xr.Dataset, tree: xr.DataTree) -> list[Section]:
+    problems: dict[str, str] = json.loads(tree.attrs["problems"])
+    missing = "; ".join(
+        f"{words(name.rpartition('/')[2])}: {reason}"
+        for name, reason in problems.items()
+        if not name.startswith("landscape")
+    )
+    note = f"Not shown: {missing}" if missing else ""
+    if "psychometric" not in tree.children:
+        factors = json.loads(tree.attrs["factors"])
+        figure = figures.performance_figure(data, factors)
+        if figure is None:
+            return [Section("Behaviour", caption=note)] if note else []
+        return [
+            Section(
+                "Behaviour",
+                figure,
+                "Mean performance for each value of the conditions.",
+                "Mean performance in held-out trials for each value of the conditions, with its standard error.",
+                text=note,
             )
-        search = points.isel(search=points["search"].values == name)
-        tried, verdict = int(search["n_candidates_used"]), str(search["completeness"].item())
-        rows[str(name)] = (
-            f"{fixed.sizes['fixed_point']} fixed ({int(fixed['stable_ode'].sum())} stable), "
-            f"{int((here['kind'].values == 'slow').sum())} slow{slowest}. "
-            f"{tried} candidates and {int(search['n_seeds'])} further seeds; completeness {verdict}."
+        ]
+    selects = " A network that selects has a steep curve for the stimulus that counts in a context and a flat one for the other."
+    return [
+        Section(
+            "Behaviour",
+            figures.psychometric_figure(tree),
+            "Psychometric curves: probability of a positive choice against the signed strength of each stimulus.",
+            "Choices in held-out trials against signed evidence. Points: observed, with 95 % Wilson intervals. Lines: "
+            "maximum-likelihood logistic curves with lapses and their 95 % bootstrap band; no line where all choices are "
+            f"the same.{selects if contexts_of(data) and 'choice_weights' in tree.children else ''}",
+            table=weights_table(tree),
+            text=note,
         )
-    return rows
+    ]
 
 
-def _provenance(run: Run, data: xr.Dataset) -> dict[str, str]:
-    config = run.config
-    return {
-        "task": json.dumps(config["task"]),
-        "rule": json.dumps(config["rule"]),
-        "training": json.dumps(config["training"]),
-        "seed": str(config["seed"]),
-        "held-out trials": f"{data.sizes['trial']}, seed {data.attrs['trial_seed']}",
-        "made": data.attrs["created_at"],
-    }
+def _space(data: xr.Dataset, tree: xr.DataTree) -> list[Section]:
+    trajectories, averaged = state_figures.trajectory_figure(data, tree)
+    of = "the condition in each legend" if contexts_of(data) else " and ".join(map(words, averaged))
+    over = (
+        f"Averages over held-out trials, one for each value of {of},"
+        if averaged
+        else "The average over held-out trials"
+    )
+    sections = [
+        Section(
+            "Population trajectories",
+            trajectories,
+            "Condition averages of the state in the first two principal components.",
+            f"{over} in the first two principal components of the state; the axes say how much of its variance they "
+            "explain. Ring: trial onset. Square: end of the trial.",
+        ),
+        Section(
+            "Fixed and slow points",
+            state_figures.fixed_point_figure(data, tree),
+            "Fixed and slow points over single trials in the first two principal components.",
+            "States at which the deterministic dynamics rest (fixed points) or linger (slow points: local minima of the speed, "
+            "above 0) while the input in the table is held. Grey: single held-out trials, of its context where a panel is named "
+            "after one. Stability is that of the differential equation.",
+            table=points_table(tree),
+        ),
+    ]
+    landscape = state_figures.landscape_figure(tree)
+    problems = json.loads(tree.attrs["problems"])
+    notes = "; ".join(f"{name}: {why}" for name, why in problems.items() if name.startswith("landscape"))
+    sections.append(
+        Section(
+            "Landscape",
+            landscape,
+            "Speed and flow of the dynamics on the plane of the first two principal components.",
+            "Speed of the deterministic dynamics (colour, one scale) and its flow within a plane (lines, thinner where more of "
+            "the velocity leaves it). The plane is that of the first two components, moved to the mean of the fixed points "
+            "of each panel, or of its slow points if it has none; points are projected onto it."
+            if landscape is not None
+            else "There is no speed to draw.",
+            text=f"Not shown: {notes}" if notes else "",
+        )
+    )
+    return sections
+
+
+def _weights(network: CTRNN) -> Section:
+    order = "excitatory units first, " if network.dale is not None else ""
+    return Section(
+        "Recurrent weights",
+        figures.matrix_figure(network),
+        "Left: the recurrent matrix. Right: its eigenvalues in the complex plane.",
+        f"The effective matrix, {order}rows receive from columns, and its eigenvalues: {spectrum_report(network)}. "
+        "Colours are cut at the 99th percentile of the absolute weights.",
+    )
