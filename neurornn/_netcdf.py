@@ -4,16 +4,18 @@ __all__ = ["to_netcdf"]
 
 import io
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import h5netcdf
 import numpy as np
 import xarray as xr
 from xarray.backends import H5NetCDFStore
 
+_LARGE: Final = 2**20  # bytes from which lossless compression is worth its time
+
 
 def to_netcdf(groups: Mapping[str, xr.Dataset]) -> bytes:
-    """Datasets as one netCDF file in memory, with a checksum on every array of numbers.
+    """Datasets as one netCDF file in memory, with a checksum on every array of numbers, large ones compressed.
 
     In memory, because a full disk is then met by plain writing, and reported as what it is.
 
@@ -38,6 +40,8 @@ def _safe(dataset: xr.Dataset) -> xr.Dataset:
         dataset[name].attrs = _attributes(variable.attrs, f"'{name}'")
         if variable.dtype.kind in "biufc" and variable.size and variable.ndim:
             dataset[name].encoding["fletcher32"] = True
+            if variable.nbytes > _LARGE:
+                dataset[name].encoding.update(zlib=True, complevel=1, shuffle=True)
     return dataset
 
 
