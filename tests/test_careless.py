@@ -18,18 +18,44 @@ INFO = TrialInfo("toy-v1", 20.0, 0, ("a",), ("b",))
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"dale": 0.8}, "dale must be a Dale object, or None for the default: got 0.8"),
-        ({"connectivity": 0.1}, "connectivity must be a AbstractConnectivity object"),
-        ({"init": "orthogonal"}, "init must be a AbstractInitialiser object.*got 'orthogonal'"),
-        ({"init": Gaussian}, "init must be a AbstractInitialiser object"),
-        ({"dtype": "float32"}, "dtype must be a dtype object"),
+        ({"dale": 0.8}, "dale must be an object of class Dale, or None for the default: got 0.8"),
+        ({"connectivity": 0.1}, "connectivity must be an object of class AbstractConnectivity"),
+        ({"init": "orthogonal"}, "init must be an object of class AbstractInitialiser.*got 'orthogonal'"),
+        ({"init": Gaussian}, "init must be an object of class AbstractInitialiser"),
+        ({"dtype": "float32"}, "dtype must be an object of class dtype"),
         ({"n_units": 10.0}, "n_units must be a whole number: got 10.0"),
         ({"seed": 1.5}, "seed must be a whole number: got 1.5"),
+        (
+            {"tau": "fast"},
+            "tau must be a number in ms, one for each unit, or a LearnedTau object: got 'fast'",
+        ),
+        ({"tau": None}, "tau must be a number in ms"),
+        ({"sigma_rec": "x"}, "sigma_rec must be a number: got 'x'"),
+        (
+            {"dtype": torch.int32},
+            r"dtype must be a floating-point type such as torch\.float64: got torch\.int32",
+        ),
     ],
 )
 def test_options_of_another_kind_are_named(options, message):
     with pytest.raises(TypeError, match=message):
         CTRNN(**{"n_inputs": 3, "n_units": 4, "n_outputs": 2} | options)
+
+
+@pytest.mark.parametrize("method", ["drift", "drift_jacobian", "input_jacobian", "step"])
+def test_states_and_inputs_of_another_network_are_refused(method):
+    call = getattr(NETWORK, method)
+    with pytest.raises(ValueError, match=r"state must be \(\*batch, unit\) with 4 units: got shape \(2, 5\)"):
+        call(torch.zeros(2, 5), torch.zeros(2, 3))
+    with pytest.raises(
+        ValueError, match=r"input must be \(\*batch, input\) with 3 inputs: got shape \(2, 1\)"
+    ):
+        call(torch.zeros(2, 4), torch.zeros(2, 1))
+
+
+def test_noise_that_is_not_a_number_is_refused():
+    with pytest.raises(ValueError, match="noise must be finite"):
+        CTRNN(3, 4, 2, sigma_rec=0.1)(ZEROS, noise=torch.full((2, 5, 4), torch.nan))
 
 
 def test_sizes_and_seed_may_be_any_integers():

@@ -3,8 +3,6 @@
 __all__ = ["CTRNN"]
 
 import copy
-import math
-import operator
 import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, Self
@@ -31,6 +29,7 @@ from neurornn.connectivity import (
 )
 from neurornn.connectivity._initialise import fan_in_normal
 from neurornn.networks._base import AbstractNetwork, Trajectory
+from neurornn.networks._checks import check_choices, check_kinds, check_point, check_start, whole
 from neurornn.networks._tau import LearnedTau, TimeConstant
 from neurornn.random import derive_seed
 
@@ -114,34 +113,10 @@ class CTRNN(AbstractNetwork):
         device: torch.device | str | None = None,
     ) -> None:
         super().__init__()
-        for name, part, kind in (
-            ("dale", dale, Dale),
-            ("connectivity", connectivity, AbstractConnectivity),
-            ("init", init, AbstractInitialiser),
-            ("dtype", dtype, torch.dtype),
-        ):
-            if part is not None and not isinstance(part, kind):
-                raise TypeError(
-                    f"{name} must be a {kind.__name__} object, or None for the default: got {part!r}."
-                )
-        n_inputs, n_units, n_outputs = (
-            _whole(name, size)
-            for name, size in (("n_inputs", n_inputs), ("n_units", n_units), ("n_outputs", n_outputs))
-        )
-        seed = _whole("seed", seed)
-        for name, size, least in (
-            ("n_inputs", n_inputs, 0),
-            ("n_units", n_units, 1),
-            ("n_outputs", n_outputs, 1),
-        ):
-            if size < least:
-                raise ValueError(f"{name} must be at least {least}: got {size}.")
-        if form not in ("current", "rate"):
-            raise ValueError(f"form must be 'current' or 'rate': got '{form}'.")
-        if noise not in ("input", "state"):
-            raise ValueError(f"noise enters with the 'input' or on the 'state': got '{noise}'.")
-        if not (math.isfinite(sigma_rec) and sigma_rec >= 0):
-            raise ValueError(f"sigma_rec must be finite and at least 0: got {sigma_rec}.")
+        check_kinds(dale, connectivity, init, dtype)
+        check_choices(form, noise, sigma_rec)
+        n_inputs, n_units = whole("n_inputs", n_inputs, 0), whole("n_units", n_units, 1)
+        n_outputs, seed = whole("n_outputs", n_outputs, 1), whole("seed", seed)
         dtype = torch.get_default_dtype() if dtype is None else dtype
         place: dict[str, Any] = {"dtype": dtype, "device": device}
         self.n_inputs, self.n_units, self.n_outputs = n_inputs, n_units, n_outputs
@@ -272,6 +247,7 @@ class CTRNN(AbstractNetwork):
 
     @override
     def drift(self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]) -> Tensor:
+        check_point(state, input, self.n_units, self.n_inputs)
         current = self._current(self.rate(state), input)
         target = current if self.form == "current" else self.activation(current)
         return (target - state) / self.tau
@@ -294,6 +270,7 @@ class CTRNN(AbstractNetwork):
         Returns:
             One matrix for each state; entry ``[i, j]`` is the effect of unit ``j`` on the velocity of unit ``i``.
         """
+        check_point(state, input, self.n_units, self.n_inputs)
         J = self._recurrent_gain(state, input)
         J.diagonal(dim1=-2, dim2=-1).sub_(1.0)
         return J / self.tau.expand(self.n_units)[:, None]
@@ -310,6 +287,7 @@ class CTRNN(AbstractNetwork):
         Returns:
             One matrix for each state.
         """
+        check_point(state, input, self.n_units, self.n_inputs)
         B = self.W_in / self.tau.expand(self.n_units)[:, None]
         if self.form == "current":
             return B.expand(*torch.broadcast_shapes(state.shape[:-1], input.shape[:-1]), *B.shape)
@@ -331,6 +309,7 @@ class CTRNN(AbstractNetwork):
         input: Float[Tensor, "batch input"],
         noise: Tensor | None = None,
     ) -> Tensor:
+        check_point(state, input, self.n_units, self.n_inputs)
         return self._run(state, input.unsqueeze(1), None if noise is None else noise.unsqueeze(1))[:, 0]
 
     @override
@@ -347,20 +326,7 @@ class CTRNN(AbstractNetwork):
         if noise is None:
             noise = self.draw_noise(n_trials, n_steps, generator)
         start = self.initial_state(n_trials) if state is None else state
-        if start.shape != (n_trials, self.n_units):
-            raise ValueError(
-                f"state must be (batch, unit) = {(n_trials, self.n_units)}: got {tuple(start.shape)}."
-            )
-        if start.dtype != inputs.dtype:
-            raise TypeError(f"state must be of the type of the inputs, {inputs.dtype}: got {start.dtype}.")
-        if state is not None and not bool(torch.isfinite(state).all()):
-            raise ValueError(
-                "state must be finite: it holds NaN or infinity. Start from a state that is a number."
-            )
-        if noise is not None and noise.shape != (n_trials, n_steps, self.n_units):
-            raise ValueError(
-                f"noise must be (batch, time, unit) = {(n_trials, n_steps, self.n_units)}: got {tuple(noise.shape)}."
-            )
+        check_start(start, inputs, noise, self.n_units)
         with single_threaded():
             states = self._run(start, inputs, noise)
             rates = self.rate(states)
@@ -431,10 +397,3 @@ class CTRNN(AbstractNetwork):
             f"tau={self.time_constant.describe()}, dt={self.dt:g} ms, alpha={spread}, activation={self.activation.name}, "
             f"sigma_rec={self.sigma_rec:g} (on the {self.noise}){cells}{places}"
         )
-
-
-def _whole(name: str, number: int) -> int:
-    try:
-        return operator.index(number)
-    except TypeError:
-        raise TypeError(f"{name} must be a whole number: got {number!r}.") from None

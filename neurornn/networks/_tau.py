@@ -70,7 +70,12 @@ class TimeConstant(nn.Module):
             start = torch.tensor((tau.initial - low) / (high - low), dtype=torch.float64).logit()
             self.raw = nn.Parameter(torch.full((n_units,), start.item(), dtype=dtype, device=device))
         else:
-            value = torch.as_tensor(tau, dtype=dtype, device=device)
+            try:
+                value = torch.as_tensor(tau, dtype=dtype, device=device)
+            except (TypeError, ValueError, RuntimeError):
+                raise TypeError(
+                    f"tau must be a number in ms, one for each unit, or a LearnedTau object: got {tau!r}."
+                ) from None
             if value.shape not in ((), (n_units,)):
                 raise ValueError(
                     f"tau must be one number or n_units={n_units} of them: got shape {tuple(value.shape)}."
