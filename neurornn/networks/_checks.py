@@ -61,7 +61,7 @@ def check_kinds(
     ):
         if part is not None and not isinstance(part, kind):
             raise TypeError(
-                f"{name} must be a {kind.__name__} object, or None for the default: got {part!r}."
+                f"{name} must be an object of class {kind.__name__}, or None for the default: got {part!r}."
             )
     if dtype is not None and not dtype.is_floating_point:
         raise TypeError(f"dtype must be a floating-point type such as torch.float64: got {dtype}.")
