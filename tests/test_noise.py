@@ -157,9 +157,7 @@ def test_rate_noise_with_the_input_has_no_limit_so_rescaling_it_warns(activation
     else:  # a saturated tanh passes ever less of it
         assert found[3.125] < 0.5 * found[50.0]
     network = lone_units("rate", "input", 20.0, activation=activation)
-    with pytest.warns(
-        UserWarning, match=r"grows as 1/sqrt\(dt\).*at dt=10 ms differ from those at dt=20 ms"
-    ):
+    with pytest.warns(UserWarning, match=r"grows as 1/sqrt\(dt\).*at dt=10 ms differ from those at dt=20 ms"):
         network.rescale_dt(10.0)
     assert network.noiseless().rescale_dt(10.0).dt == 10.0  # no warning: it would be an error here
     assert lone_units("rate", "state", 20.0, activation=activation).rescale_dt(10.0).sigma_rec == SIGMA
