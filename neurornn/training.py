@@ -130,6 +130,7 @@ def train(
         What happened. The network holds the weights of the last step.
 
     Raises:
+        TypeError: If the rule, the objective, the optimiser or the task is no such object.
         ValueError: If network, task, optimiser and numbers do not fit together, or the checkpoint belongs to a
             training with other settings.
         TrainingDiverged: If loss or gradient is not finite or the loss exceeds a million times its first value
@@ -144,6 +145,7 @@ def train(
         >>> result.stop_reason, result.history.loss.shape, result.history.validation_step.values.tolist()
         ('steps done', (4,), [0, 2, 4])
     """
+    _check_kinds(network, task, rule, objective, optimizer)
     session = Session(
         network,
         task,
@@ -191,6 +193,24 @@ def train(
         raise
     network.zero_grad(set_to_none=True)
     return result(reason)
+
+
+def _check_kinds(network: object, task: object, rule: object, objective: object, optimizer: object) -> None:
+    for name, part, kind in (
+        ("network", network, AbstractNetwork),
+        ("rule", rule, AbstractRule),
+        ("objective", objective, Objective),
+        ("optimizer", optimizer, torch.optim.Optimizer | None),
+    ):
+        if not isinstance(part, kind):
+            wanted = getattr(kind, "__name__", "torch.optim.Optimizer, or None for Adam")
+            raise TypeError(f"{name} must be an object of class {wanted}: got {part!r}.")
+    if isinstance(task, str):
+        raise TypeError(
+            f"task must be a task object: got {task!r}. Make it with neurornn.tasks.make({task!r})."
+        )
+    if isinstance(network, torch.nn.Module) and not any(each.requires_grad for each in network.parameters()):
+        raise ValueError("No parameter of the network wants a gradient: there is nothing to train.")
 
 
 def _n_validation(task: TrainingTask) -> int:

@@ -637,6 +637,32 @@ def test_what_does_not_fit_is_refused_before_any_step(options: dict[str, Any], m
     assert not told and torch.equal(network.W_rec, before)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rule": "bptt"}, "rule must be an object of class AbstractRule: got 'bptt'"),
+        ({"rule": rules.BPTT}, "rule must be an object of class AbstractRule: got <class"),
+        ({"objective": 1}, "objective must be an object of class Objective: got 1"),
+        (
+            {"optimizer": "adam"},
+            r"optimizer must be an object of class torch\.optim\.Optimizer, or None for Adam",
+        ),
+        (
+            {"task": "sign"},
+            r"task must be a task object: got 'sign'\. Make it with neurornn\.tasks\.make\('sign'\)",
+        ),
+    ],
+)
+def test_names_and_classes_are_no_objects(options: dict[str, Any], message: str):
+    with pytest.raises(TypeError, match=message):
+        train(**{"network": _network(), "task": Sign(), "n_steps": 1} | options)
+
+
+def test_a_frozen_network_is_refused():
+    with pytest.raises(ValueError, match="No parameter of the network wants a gradient"):
+        train(_network().requires_grad_(False), Sign(), n_steps=1)
+
+
 def test_a_task_that_measures_nothing_is_refused():
     class Blind(Sign):
         def performance(self, trials: Trials, output: Tensor) -> NDArray[np.float64]:
