@@ -29,7 +29,7 @@ from neurornn.report import (
 )
 from neurornn.runs import Run
 from neurornn.simulation import simulate as simulate_network
-from neurornn.storage import CorruptFile
+from neurornn.storage import CorruptFile, remove
 from neurornn.tasks import AbstractTask
 from neurornn.training import Progress
 from neurornn.training import train as train_network
@@ -38,6 +38,7 @@ _log = logging.getLogger(__name__)
 
 _ALWAYS = ("training.n_steps", "training.target_performance", "training.checkpoint_every")
 _UNTIL_BEGUN = ("task", "network", "rule", "objective", "training", "seed")
+_CHECKPOINT, _WEIGHTS = "checkpoint.safetensors", "weights.safetensors"
 _MOST_LINES = 20  # of progress where there is no terminal
 
 
@@ -70,6 +71,8 @@ def train(
     objective, rule = objective_options.build(), options.build_rule()
     optimizer = options.build_optimizer(network)
     done = _steps_done(folder, options.n_steps)
+    if done is None and (folder / _CHECKPOINT).exists():
+        remove(folder / _CHECKPOINT)  # of step 0, perhaps with the settings that failed
     run = Run.create(
         folder,
         {
@@ -232,18 +235,20 @@ def _steps_done(folder: Path, n_steps: int) -> int | None:
         n_steps: Steps wanted.
 
     Returns:
-        Steps done, None if it never began.
+        Steps done; None if it never began or did not get past its first step, so that nothing is lost.
 
     Raises:
         ValueError: If it did more steps than are wanted.
     """
-    checkpoint = folder / "checkpoint.safetensors"
-    if not checkpoint.exists():
-        return 0 if (folder / "weights.safetensors").exists() else None
-    done = load_checkpoint(checkpoint).step
+    trained = (folder / _WEIGHTS).exists()
+    if not (folder / _CHECKPOINT).exists():
+        return 0 if trained else None
+    done = load_checkpoint(folder / _CHECKPOINT).step
     if done > n_steps:
         raise ValueError(
             f"The training in '{folder}' has done {done} steps and --n-steps {n_steps} are wanted. Ask for at least "
             "as many, or choose another folder."
         )
+    if done == 0 and not trained:
+        return None
     return done

@@ -138,7 +138,13 @@ def task_page(task: AbstractTask) -> str:
         lines += _wrapped(f"{name}={_written(value)}", first="  ", indent=6)
         lines += _wrapped(about[name], first=" " * 6, indent=6) if name in about else []
     if isinstance(task, NeurogymTask):
-        return "\n".join(lines)
+        example = f"'neurogym:env={task.env},fix_go_cue=true'"
+        return "\n".join([
+            *lines,
+            "",
+            f"Set them after a colon: neurornn train --task {example}.",
+            "Other names are arguments of the environment. The time step is an option of its own: --dt.",
+        ])
     base = task.name.rpartition("-v")[0]
     return "\n".join([
         *lines,
@@ -169,9 +175,14 @@ def _written(value: Any) -> str:  # noqa: ANN401
 
 
 def _wrapped(text: str, *, first: str, indent: int) -> list[str]:
-    return textwrap.wrap(
-        text, _WIDTH, initial_indent=first, subsequent_indent=" " * indent, break_on_hyphens=False
-    ) or [first.rstrip()]
+    wrapper = textwrap.TextWrapper(
+        _WIDTH,
+        initial_indent=first,
+        subsequent_indent=" " * indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    return wrapper.wrap(text) or [first.rstrip()]
 
 
 def _summary(cls: type) -> str:

@@ -42,7 +42,8 @@ def dissect(network: CTRNN, task: AbstractTask, data: xr.Dataset, *, seed: int =
         A tree with the groups ``components``, ``situations`` (the input held in each), ``fixed_points``,
         ``landscape/<situation>`` and, as far as the task has them, ``accuracy`` (trials are right or wrong),
         ``psychometric/<stimulus>`` (a choice and signed stimuli) and ``choice_weights`` (two stimuli or more). Its
-        attributes name the ``factors`` of the task and the ``problems``: group -> reason, both as JSON.
+        attributes name the ``factors`` of the task (all its conditions if it has no grid) and the ``problems``:
+        group -> reason, both as JSON.
 
     Raises:
         ValueError: If the activity is not finite, does not vary, or there are fewer than two units.
@@ -100,7 +101,7 @@ def dissect(network: CTRNN, task: AbstractTask, data: xr.Dataset, *, seed: int =
         )
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = provenance("neurornn.Dissection/1") | {
-        "factors": json.dumps(list(task.factor_names)),
+        "factors": json.dumps(list(task.factor_names or task.sample(1, seed=0).conditions)),
         "problems": json.dumps(problems),
         "balanced": int(task.supports_balanced),
     }

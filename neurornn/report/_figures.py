@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from neurornn.analysis import behaviour
 from neurornn.connectivity import spectrum_report
@@ -129,6 +130,9 @@ def matrix_figure(network: CTRNN) -> Figure:
         left.set_xticks(places, names)
         left.set_yticks(places, names)
         left.tick_params(length=0)
+    else:
+        for axis in (left.xaxis, left.yaxis):
+            axis.set_major_locator(MaxNLocator(6, integer=True))
     left.set(xlabel="presynaptic unit", ylabel="postsynaptic unit")
 
     report = spectrum_report(network)

@@ -158,9 +158,9 @@ def _eigenvalue(value: complex) -> str:
 
 
 def _number(value: Any) -> str:  # noqa: ANN401
-    number = float(value) if value is not None else math.nan
+    number = float(value)
     if not math.isfinite(number):
-        return "not defined" if math.isnan(number) else "infinity"
+        return "n/a" if math.isnan(number) else "infinity"
     return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.1f}"
 
 
