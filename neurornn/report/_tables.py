@@ -105,8 +105,8 @@ def points_table(tree: xr.DataTree) -> dict[str, str]:
         rest = ", the rest 0" if 0 < len(on) < held.sizes["input"] else ""
         rows[name] = (
             f"Input held: {', '.join(on) or 'all 0'}{rest}. Found: {n_fixed} fixed ({int(fixed['stable_ode'].sum())} "
-            f"stable), {n_slow} slow{_leading(fixed)}. {int(search['n_candidates_used'])} candidates and "
-            f"{int(search['n_seeds'])} further seeds; sum of the indices {int(search['index_sum']):+d}; "
+            f"stable), {n_slow} slow{_leading(fixed)}. {search['n_candidates_used'].item()} candidates and "
+            f"{search['n_seeds'].item()} further seeds; sum of the indices {search['index_sum'].item():+d}; "
             f"completeness: {search['completeness'].item()}."
         )
     return rows
