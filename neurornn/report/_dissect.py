@@ -46,7 +46,8 @@ def dissect(network: CTRNN, task: AbstractTask, data: xr.Dataset, *, seed: int =
         group -> reason, both as JSON.
 
     Raises:
-        ValueError: If the activity is not finite, does not vary, or there are fewer than two units.
+        ValueError: If the trials are of another network or without behaviour, the activity is not finite or does not
+            vary, or there are fewer than two units.
     """
     _refuse(network, data)
     still, situations = network.noiseless(), task.probe_inputs()
@@ -157,6 +158,14 @@ def in_order(tree: xr.DataTree, values: NDArray[Any] | list[Any]) -> list[Any]:
 def _refuse(network: CTRNN, data: xr.Dataset) -> None:
     if network.n_units < 2:
         raise ValueError("A network of one unit has no plane to look at. Train one of two units or more.")
+    if data.sizes["unit"] != network.n_units:
+        raise ValueError(
+            f"The trials are of {data.sizes['unit']} units and the network has {network.n_units}. Simulate them anew."
+        )
+    if "performance" not in data.coords:
+        raise ValueError(
+            "The trials say nothing about behaviour. Simulate them with task=..., so that they do."
+        )
     finite = np.isfinite(data["state"].values).all((1, 2))
     if not finite.all():
         raise ValueError(

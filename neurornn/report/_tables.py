@@ -53,9 +53,8 @@ def headline(metrics: Mapping[str, Any]) -> dict[str, str]:
     intervals = metrics.get("choice_weight_ratio_interval", {})
     for context, ratio in metrics.get("choice_weight_ratio", {}).items():
         low, high = (_number(each) for each in intervals[context])
-        shown[f"relevant : irrelevant choice weight, {context} context (95 %: {low} to {high})"] = _number(
-            ratio
-        )
+        note = "all choices the same" if math.isnan(ratio) else f"95 %: {low} to {high}"
+        shown[f"relevant : irrelevant choice weight, {context} context ({note})"] = _number(ratio)
     for situation, count in metrics["fixed_points"].items():
         shown[f"fixed points, {situation} ({count['stable']} stable)"] = str(count["fixed"])
     shown["training steps"] = str(metrics["training_steps"])
