@@ -14,6 +14,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from neurornn._threads import single_threaded
 from neurornn.analysis._candidates import as_candidates
 from neurornn.analysis._candidates import candidates_from as candidates_from
 from neurornn.analysis._fixed_point_dataset import Found, dataset
@@ -123,7 +124,7 @@ def find(
     names, rows = _contexts(inputs, getattr(network, "n_inputs", None))
     found = []
     gpus = [system.device] if system.device.type == "cuda" else []
-    with torch.no_grad(), torch.random.fork_rng(devices=gpus):
+    with torch.no_grad(), single_threaded(), torch.random.fork_rng(devices=gpus):
         start = torch.as_tensor(states, device=system.device)
         for row in rows:
             held = torch.as_tensor(row, device=system.device)
