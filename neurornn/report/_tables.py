@@ -95,7 +95,9 @@ def points_table(tree: xr.DataTree) -> dict[str, str]:
         here = points.isel(fixed_point=points["context"].values == name)
         fixed = here.isel(fixed_point=here["kind"].values == "fixed")
         search = points.isel(search=points["search"].values == name)
-        n_fixed, n_slow = fixed.sizes["fixed_point"], here.sizes["fixed_point"] - fixed.sizes["fixed_point"]
+        slow = here["speed"].values[here["kind"].values == "slow"]
+        n_fixed, n_slow = fixed.sizes["fixed_point"], slow.size
+        how_slow = f" (speed from {slow.min():.2g} per ms)" if n_slow else ""
         on = [
             f"{words(channel)} {float(value):g}"
             for channel, value in zip(held["input"].values, held.sel(situation=name).values, strict=True)
@@ -104,7 +106,7 @@ def points_table(tree: xr.DataTree) -> dict[str, str]:
         rest = ", the rest 0" if 0 < len(on) < held.sizes["input"] else ""
         rows[name] = (
             f"Input held: {', '.join(on) or 'all 0'}{rest}. Found: {n_fixed} fixed ({int(fixed['stable_ode'].sum())} "
-            f"stable), {n_slow} slow{_leading(fixed)}. {search['n_candidates_used'].item()} candidates and "
+            f"stable), {n_slow} slow{how_slow}{_leading(fixed)}. {search['n_candidates_used'].item()} candidates and "
             f"{search['n_seeds'].item()} further seeds; sum of the indices {search['index_sum'].item():+d}; "
             f"completeness: {search['completeness'].item()}."
         )
