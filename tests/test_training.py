@@ -472,11 +472,12 @@ def _survive(folder: str, n_kills: int) -> None:
         child = start(lambda: None)
         time.sleep(rng.uniform(0.0, 0.06))
         os.kill(child, signal.SIGKILL)
-        if not os.WIFSIGNALED(os.waitpid(child, 0)[1]):
-            options["n_steps"] += 50  # it finished before the kill: take it further
+        hit, done = os.WIFSIGNALED(os.waitpid(child, 0)[1]), load_checkpoint(path).step
+        if not hit or done == options["n_steps"]:
+            options["n_steps"] += 50  # the training was over before the kill: take it further
             continue
         kills += 1
-        steps.append(load_checkpoint(path).step)
+        steps.append(done)
     finished = os.waitstatus_to_exitcode(os.waitpid(start(lambda: None), 0)[1]) == 0
     result = _train(_network(), checkpoint=whole, **options)
     same = path.read_bytes() == whole.read_bytes()
