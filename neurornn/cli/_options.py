@@ -13,8 +13,9 @@ import tyro
 from neurornn import connectivity as wiring
 from neurornn import rules
 from neurornn._record import Plan
+from neurornn._words import did_you_mean
 from neurornn.cli._none import bounds, optional_float, optional_int, optional_text
-from neurornn.cli._spec import SpecError, build, closest, parse, value_of
+from neurornn.cli._spec import SpecError, build, parse, value_of
 from neurornn.networks import CTRNN, LearnedTau
 from neurornn.objective import CrossEntropy, Objective, SquaredError
 from neurornn.tasks import AbstractTask
@@ -221,14 +222,14 @@ class TrainingOptions:
         """
         name, raw = parse(self.optimizer)
         if name not in OPTIMIZERS:
-            hint = closest(name, OPTIMIZERS)
+            hint = did_you_mean(name, OPTIMIZERS)
             raise SpecError(f"No optimiser is called '{name}'.{hint} Known: {', '.join(OPTIMIZERS)}.")
         allowed = [each for each in inspect.signature(OPTIMIZERS[name]).parameters if each != "params"]
         options = {key: value_of(value) for key, value in raw.items()}
         for key, value in options.items():
             if key not in allowed:
                 raise SpecError(
-                    f"The optimiser '{name}' has no option '{key}'.{closest(key, allowed)} It has: {', '.join(allowed)}."
+                    f"The optimiser '{name}' has no option '{key}'.{did_you_mean(key, allowed)} It has: {', '.join(allowed)}."
                 )
             if isinstance(value, str):
                 raise SpecError(

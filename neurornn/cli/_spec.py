@@ -1,13 +1,13 @@
 """Objects written on the command line: ``truncated-bptt:depth=20`` or ``sparse:density=0.1``."""
 
-__all__ = ["SpecError", "build", "closest", "fields_of", "parse", "value_of"]
+__all__ = ["SpecError", "build", "fields_of", "parse", "value_of"]
 
 import dataclasses
-import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, get_type_hints
 
+from neurornn._words import did_you_mean
 from neurornn.config import decode
 
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
@@ -89,7 +89,9 @@ def value_of(text: str, calls: Mapping[str, type] | None = None) -> Any:  # noqa
         _split(text)
         return text
     if call[1].lower() not in calls:
-        raise SpecError(f"'{text}' is not known.{closest(call[1].lower(), calls)} Known: {', '.join(calls)}.")
+        raise SpecError(
+            f"'{text}' is not known.{did_you_mean(call[1].lower(), calls)} Known: {', '.join(calls)}."
+        )
     return _call(calls[call[1].lower()], text, [value_of(part, calls) for part in _split(call[2])])
 
 
@@ -121,7 +123,9 @@ def build(
     """
     name, raw = parse(text)
     if name not in known:
-        raise SpecError(f"No {what} is called '{name}'.{closest(name, known)} Known: {', '.join(known)}.")
+        raise SpecError(
+            f"No {what} is called '{name}'.{did_you_mean(name, known)} Known: {', '.join(known)}."
+        )
     try:
         values = fields_of(known[name], raw, what=f"The {what} '{name}'", calls=calls)
         return known[name](**values)
@@ -153,7 +157,7 @@ def fields_of(
     for key in raw:
         if key not in allowed:
             raise SpecError(
-                f"{what} has no option '{key}'.{closest(key, allowed)} It has: {', '.join(allowed) or 'none'}."
+                f"{what} has no option '{key}'.{did_you_mean(key, allowed)} It has: {', '.join(allowed) or 'none'}."
             )
     missing = [
         name
@@ -174,20 +178,6 @@ def fields_of(
         except ValueError as error:
             raise SpecError(f"{what} cannot have {key}={text}. {_plainly(str(error), calls)}") from error
     return values
-
-
-def closest(word: str, known: Iterable[str]) -> str:
-    """A hint for a misspelt word.
-
-    Args:
-        word: What the user wrote.
-        known: What there is.
-
-    Returns:
-        `` Did you mean '...'?`` with a leading blank, or nothing.
-    """
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f" Did you mean '{close[0]}'?" if close else ""
 
 
 def _call(cls: type, text: str, values: list[Any]) -> dict[str, Any]:
