@@ -5,25 +5,7 @@ import copy
 import pytest
 import torch
 from torch.func import jacrev, vmap
-
-from neurornn import CTRNN, LearnedTau
-
-FORMS = ["current", "rate"]
-NAMES = ["relu", "softplus", "tanh", "sigmoid", "retanh", "power", "identity"]
-TAUS = {"shared": 100.0, "per unit": [20.0, 50.0, 80.0, 200.0, 500.0], "learned": LearnedTau()}
-
-
-def normal(*shape, seed=0, dtype=torch.float64):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-
-
-def make_network(form="current", **options):
-    options = {"tau": TAUS["per unit"], "activation": "tanh", "seed": 1, "dtype": torch.float64} | options
-    network = CTRNN(3, 5, 2, form=form, **options)
-    with torch.no_grad():
-        network.bias.copy_(normal(5, seed=8))
-        network.bias_out.copy_(normal(2, seed=9))
-    return network
+from toys import FORMS, NAMES, TAUS, make_network, normal
 
 
 @pytest.mark.parametrize("form", FORMS)
