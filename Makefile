@@ -1,12 +1,14 @@
 # make demo   set up once, then train, dissect and report the main example
 # make test   set up once, then lint, type-check, test, and try the built wheel outside the repository
+# make bench  set up once, then time a training step beside the alternatives, and against its size
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+BENCH  := .venv-bench
 ARGS   ?=
 
-.PHONY: help setup demo lint test wheel clean
+.PHONY: help setup demo lint test wheel bench clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -39,6 +41,20 @@ wheel: $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(VENV)/wheel dist/*.whl
 	@cd / && PYTHONPATH=$(CURDIR)/$(VENV)/wheel $(CURDIR)/$(BIN)/python $(CURDIR)/.ci/wheel_smoke.py $(CURDIR)/$(VENV)/wheel
 	@rm -rf build
+
+# An environment of its own: jax and neuralrnn are no dependency of anything here. What a platform cannot install is
+# tried again next time, and the table says "not installed" meanwhile.
+bench: $(BENCH)/.installed
+	@$(BENCH)/bin/python benchmarks/step.py $(ARGS)
+	@$(BENCH)/bin/python benchmarks/scaling.py
+
+$(BENCH)/.installed: pyproject.toml constraints.txt benchmarks/requirements.txt
+	@$(BENCH)/bin/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv --clear $(BENCH)
+	@echo "Installing neurornn and what it is timed against into $(BENCH) (once; a few minutes on a slow line) ..."
+	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@if grep -v '^#' benchmarks/requirements.txt | \
+	  xargs -n 1 $(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps; \
+	then touch $@; else echo "Some alternatives could not be installed here; the table says which."; fi
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info
