@@ -211,7 +211,7 @@ class Session:
         noise = torch_generator(self.plan.seed, "validation noise", device=self.like.device)
         trials = self.trials.to(self.like)
         with torch.no_grad(), single_threaded():
-            run = self.network(trials.inputs, generator=noise)
+            run = self.network.outputs(trials.inputs, generator=noise, costs=self.objective.costs_rates)
             loss = float(self.objective(self.network, trials, run))
         self._refuse_divergence(self.step, loss, 0.0, "validation loss")
         each = np.asarray(self.task.performance(self.trials, run.output.to(self.trials.inputs)), dtype=float)

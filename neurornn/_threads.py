@@ -1,11 +1,14 @@
 """Results that do not depend on the number of threads."""
 
-__all__ = ["single_threaded"]
+__all__ = ["n_threads", "single_threaded"]
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+
+_outside = threading.local()
 
 
 @contextmanager
@@ -19,9 +22,18 @@ def single_threaded() -> Iterator[None]:
     Yields:
         Nothing.
     """
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    before, known = torch.get_num_threads(), getattr(_outside, "n_threads", None)
+    _outside.n_threads = known or before
+    if before != 1:
+        torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(n_threads)
+        _outside.n_threads = known
+        if before != 1:
+            torch.set_num_threads(before)
+
+
+def n_threads() -> int:
+    """Number of threads torch may use, :func:`single_threaded` aside."""
+    return getattr(_outside, "n_threads", None) or torch.get_num_threads()

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import override
 
-from neurornn.networks import AbstractNetwork, Trajectory
+from neurornn.networks import AbstractNetwork, Outputs, Trajectory
 from neurornn.trials import Trials
 
 
@@ -101,7 +101,12 @@ class Objective:
                     f"{field.name} must be finite and at least 0: got {getattr(self, field.name)}."
                 )
 
-    def __call__(self, network: AbstractNetwork, trials: Trials, trajectory: Trajectory) -> Tensor:
+    @property
+    def costs_rates(self) -> bool:
+        """Whether firing rates are penalised."""
+        return bool(self.rate_l1 or self.rate_l2)
+
+    def __call__(self, network: AbstractNetwork, trials: Trials, trajectory: Trajectory | Outputs) -> Tensor:
         """The whole objective.
 
         Args:
@@ -114,7 +119,7 @@ class Objective:
         """
         return self.of_steps(trials, trajectory) + self.of_weights(network)
 
-    def of_steps(self, trials: Trials, trajectory: Trajectory, start: int = 0) -> Tensor:
+    def of_steps(self, trials: Trials, trajectory: Trajectory | Outputs, start: int = 0) -> Tensor:
         """The part that is a sum over steps, for a stretch of a trial.
 
         Every stretch is normalised by the whole trial, so stretches that tile the trial add up to the whole.
@@ -128,7 +133,8 @@ class Objective:
             A differentiable scalar.
 
         Raises:
-            ValueError: If no step of any trial counts, or the outputs do not fit the targets.
+            ValueError: If no step of any trial counts, the outputs do not fit the targets, or rates are penalised and their
+                sizes were not asked for.
         """
         here = slice(start, start + trajectory.output.shape[1])
         target = trials.targets[:, here]
@@ -145,10 +151,13 @@ class Objective:
             )
         loss = _BY_NAME[trials.info.loss] if self.loss is None else self.loss
         value = (trials.mask[:, here] * loss.error(trajectory.output, target)).sum() / total
-        if self.rate_l1 or self.rate_l2:
-            cost = self.rate_l1 * trajectory.rate.abs().mean(
-                -1
-            ) + self.rate_l2 * trajectory.rate.square().mean(-1)
+        if self.costs_rates:
+            sizes, squares = trajectory.mean_abs_rate, trajectory.mean_square_rate
+            if sizes is None or squares is None:
+                raise ValueError(
+                    "A penalty on the rates needs their sizes: ask for network.outputs(..., costs=True)."
+                )
+            cost = self.rate_l1 * sizes + self.rate_l2 * squares
             value = value + (trials.valid[:, here] * cost).sum() / trials.valid.sum()
         return value
 

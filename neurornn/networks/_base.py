@@ -1,6 +1,6 @@
 """What every network family gives: a drift, a step, a trajectory."""
 
-__all__ = ["AbstractNetwork", "Trajectory"]
+__all__ = ["AbstractNetwork", "Outputs", "Trajectory"]
 
 import copy
 import math
@@ -14,6 +14,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from neurornn import kernels
 from neurornn.connectivity import SynapticWeights
 from neurornn.networks._tau import TimeConstant
 from neurornn.trials import Trials
@@ -33,6 +34,32 @@ class Trajectory(NamedTuple):
     rate: Tensor
     output: Tensor
     final: Tensor
+
+    @property
+    def mean_abs_rate(self) -> Tensor:
+        """Mean size of the rates in each step, ``(batch, time)``."""
+        return self.rate.abs().mean(-1)
+
+    @property
+    def mean_square_rate(self) -> Tensor:
+        """Mean square of the rates in each step, ``(batch, time)``."""
+        return self.rate.square().mean(-1)
+
+
+class Outputs(NamedTuple):
+    """What training needs of a run, without its activity.
+
+    Attributes:
+        output: Read-out, ``(batch, time, output)``.
+        final: State to resume with, ``(batch, unit)``.
+        mean_abs_rate: Mean size of the rates in each step, ``(batch, time)``; None unless asked for.
+        mean_square_rate: Mean square of the rates in each step, ``(batch, time)``; None unless asked for.
+    """
+
+    output: Tensor
+    final: Tensor
+    mean_abs_rate: Tensor | None
+    mean_square_rate: Tensor | None
 
 
 class AbstractNetwork(nn.Module, ABC):
@@ -106,6 +133,41 @@ class AbstractNetwork(nn.Module, ABC):
             The trajectory.
         """
 
+    def outputs(
+        self,
+        inputs: Float[Tensor, "batch time input"],
+        state: Float[Tensor, "batch unit"] | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        costs: bool = False,
+        credit: kernels.Credit = kernels.Credit(),
+        checkpoint_every: int | None = None,
+    ) -> Outputs:
+        """Run a batch of trials for its outputs alone, in less memory than :meth:`forward`.
+
+        Args:
+            inputs: Input channels.
+            state: State to start from; the network's initial state if None.
+            generator: Source of the recurrent noise.
+            costs: Whether the sizes and squares of the rates are wanted, for penalties.
+            credit: How the backward pass hands credit back; by default exactly.
+            checkpoint_every: Keep only the states so many steps apart for the backward pass, and compute the rest again.
+
+        Returns:
+            The outputs.
+
+        Raises:
+            ValueError: If the family can do no other than exact credit with all activity kept.
+        """
+        if checkpoint_every is not None or not credit.exact:
+            raise ValueError(
+                f"{type(self).__name__} differentiates by autograd alone: it offers neither checkpoint_every nor another "
+                "credit. Leave both out, or use a CTRNN."
+            )
+        run = self(inputs, state, generator=generator)
+        sizes = (run.mean_abs_rate, run.mean_square_rate) if costs else (None, None)
+        return Outputs(run.output, run.final, *sizes)
+
     @property
     @abstractmethod
     def cell_types(self) -> NDArray[np.str_]:
@@ -145,13 +207,26 @@ class AbstractNetwork(nn.Module, ABC):
         if self.sigma_rec == 0:
             return None
         like = next(self.parameters())
+        return kernels.normal_numbers(self.noise_key(generator), n_trials, n_steps, self.n_units, like)
+
+    def noise_key(self, generator: torch.Generator | None) -> int:
+        """Key of the recurrent noise of one run: all its numbers follow from it.
+
+        Args:
+            generator: Source of the key.
+
+        Returns:
+            The key.
+
+        Raises:
+            ValueError: If there is no generator.
+        """
         if generator is None:
             raise ValueError(
                 f"The network has recurrent noise (sigma_rec={self.sigma_rec:g}) and noise needs an explicit source. "
                 "Pass generator=torch.Generator().manual_seed(...), or run network.noiseless()."
             )
-        noise = torch.empty(n_trials, n_steps, self.n_units, dtype=like.dtype, device=generator.device)
-        return noise.normal_(generator=generator).to(like.device)
+        return int(torch.randint(2**63 - 1, (), generator=generator, device=generator.device))
 
     def noiseless(self) -> Self:
         """A copy without recurrent noise, for analysis; its weights are copies too.

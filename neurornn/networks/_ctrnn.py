@@ -5,7 +5,7 @@ __all__ = ["CTRNN"]
 import copy
 import warnings
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ from neurornn.connectivity import (
     SynapticWeights,
 )
 from neurornn.connectivity._initialise import fan_in_normal
-from neurornn.networks._base import AbstractNetwork, Trajectory
+from neurornn.networks._base import AbstractNetwork, Outputs, Trajectory
 from neurornn.networks._checks import check_choices, check_kinds, check_point, check_start, whole
 from neurornn.networks._tau import LearnedTau, TimeConstant
 from neurornn.random import derive_seed
@@ -310,7 +310,21 @@ class CTRNN(AbstractNetwork):
         noise: Tensor | None = None,
     ) -> Tensor:
         check_point(state, input, self.n_units, self.n_inputs)
-        return self._run(state, input.unsqueeze(1), None if noise is None else noise.unsqueeze(1))[:, 0]
+        alpha, kick = self.alpha, None
+        drive = nn.functional.linear(input, self.W_in, self.bias)
+        if noise is not None and self.sigma_rec > 0:
+            inside, outside = kernels.Noise(self.sigma_rec, self.noise).scales(alpha, self.form)
+            drive = drive + inside * noise
+            kick = (outside * noise).unsqueeze(1)
+        return kernels.integrate(
+            state,
+            drive.unsqueeze(1),
+            self.W_rec,
+            alpha,
+            activation=self.activation,
+            form=self.form,
+            kick=kick,
+        )[:, 0]
 
     @override
     def forward(
@@ -321,29 +335,63 @@ class CTRNN(AbstractNetwork):
         generator: torch.Generator | None = None,
         noise: Float[Tensor, "batch time unit"] | None = None,
     ) -> Trajectory:
-        self.check_inputs(inputs)
-        n_trials, n_steps = inputs.shape[:2]
-        if noise is None:
-            noise = self.draw_noise(n_trials, n_steps, generator)
-        start = self.initial_state(n_trials) if state is None else state
-        check_start(start, inputs, noise, self.n_units)
-        with single_threaded():
-            states = self._run(start, inputs, noise)
-            rates = self.rate(states)
-            return Trajectory(states, rates, self.read_out(rates), states[:, -1])
+        run = self._run(inputs, state, generator, noise)
+        return Trajectory(cast(Tensor, run.state), cast(Tensor, run.rate), run.output, run.final)
 
-    def _run(self, state: Tensor, inputs: Tensor, noise: Tensor | None) -> Tensor:
-        alpha = self.alpha
-        drive = nn.functional.linear(inputs, self.W_in, self.bias)
-        kick = None
-        if noise is not None and self.sigma_rec > 0:
-            if self.noise == "input":
-                drive = drive + torch.sqrt(2 / alpha) * self.sigma_rec * noise
-            else:
-                kick = torch.sqrt(2 * alpha) * self.sigma_rec * noise
-        return kernels.integrate(
-            state, drive, self.W_rec, alpha, activation=self.activation, form=self.form, kick=kick
+    @override
+    def outputs(
+        self,
+        inputs: Float[Tensor, "batch time input"],
+        state: Float[Tensor, "batch unit"] | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        costs: bool = False,
+        credit: kernels.Credit = kernels.Credit(),
+        checkpoint_every: int | None = None,
+    ) -> Outputs:
+        run = self._run(
+            inputs,
+            state,
+            generator,
+            credit=credit,
+            record=False,
+            costs=costs,
+            checkpoint_every=None
+            if checkpoint_every is None
+            else whole("checkpoint_every", checkpoint_every, 1),
         )
+        return Outputs(run.output, run.final, run.mean_abs_rate, run.mean_square_rate)
+
+    def circuit(self) -> kernels.Circuit:
+        """The network as the time loop sees it: effective weights, differentiable with respect to the parameters."""
+        return kernels.Circuit(
+            self.W_rec,
+            self.W_in,
+            self.bias,
+            self.W_out,
+            self.bias_out,
+            self.alpha,
+            self.activation,
+            self.form,
+        )
+
+    def _run(
+        self,
+        inputs: Tensor,
+        state: Tensor | None,
+        generator: torch.Generator | None,
+        values: Tensor | None = None,
+        **options: Any,  # noqa: ANN401
+    ) -> kernels.Run:
+        self.check_inputs(inputs)
+        start = self.initial_state(inputs.shape[0]) if state is None else state
+        check_start(start, inputs, values, self.n_units)
+        noise = None
+        if self.sigma_rec > 0:
+            key = None if values is not None else self.noise_key(generator)
+            noise = kernels.Noise(self.sigma_rec, self.noise, key, values)
+        with single_threaded():
+            return kernels.run(self.circuit(), inputs, start, noise, **options)
 
     def rescale_dt(self, dt: float) -> Self:
         """A copy of the same continuous-time network stepped more finely or coarsely.

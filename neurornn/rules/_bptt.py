@@ -20,6 +20,13 @@ from neurornn.trials import Trials
 class BPTT(AbstractRule):
     r"""Back-propagation through time: the exact gradient of the objective.
 
+    Attributes:
+        checkpoint_every: For long trials: keep only the states so many steps apart and compute the activity between
+            them again in the backward pass. The gradient is the same to the last bit, in less memory and more time.
+
+    Raises:
+        ValueError: If the number of steps is not positive.
+
     References:
         Backpropagation through time: what it does and how to do it (Werbos, 1990)
         https://doi.org/10.1109/5.58337
@@ -33,6 +40,16 @@ class BPTT(AbstractRule):
         (True, True)
     """
 
+    checkpoint_every: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.checkpoint_every is not None and (
+            not isinstance(self.checkpoint_every, int | np.integer) or self.checkpoint_every < 1
+        ):
+            raise ValueError(
+                f"checkpoint_every must be a whole number of steps, at least 1: got {self.checkpoint_every}."
+            )
+
     @override
     def backward(
         self,
@@ -45,7 +62,13 @@ class BPTT(AbstractRule):
         network.check_trials(trials)
         trials = trials.to(next(network.parameters()))
         with single_threaded():
-            loss = objective(network, trials, network(trials.inputs, generator=generator))
+            run = network.outputs(
+                trials.inputs,
+                generator=generator,
+                costs=objective.costs_rates,
+                checkpoint_every=self.checkpoint_every,
+            )
+            loss = objective(network, trials, run)
             loss.backward()
         return loss.detach()
 

@@ -1,0 +1,32 @@
+"""The time loop compiled for the processor at hand."""
+
+__all__ = ["drawn_normals", "run_compiled"]
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurornn.kernels._cpu._function import run_compiled as run_compiled
+from neurornn.kernels._cpu._normal import fill
+from neurornn.kernels._cpu._share import share
+from neurornn.kernels._cpu._workspace import lend
+
+
+def drawn_normals(
+    key: int, n_trials: int, n_steps: int, n_units: int, first_step: int = 0
+) -> NDArray[np.float32]:
+    """The numbers of :func:`neurornn.kernels._noise.plain_normals`, bit by bit, from compiled code.
+
+    Args:
+        key: Key.
+        n_trials: Number of trials.
+        n_steps: Number of steps.
+        n_units: Number of units.
+        first_step: Number of the first step.
+
+    Returns:
+        Numbers ``(trial, step, unit)``.
+    """
+    numbers = lend((n_trials, n_steps, -(-n_units // 64) * 64), np.float32)
+    low, high = np.uint32(key & 0xFFFFFFFF), np.uint32(key >> 32)
+    share(lambda first, last: fill(numbers, first, last, first_step, low, high), n_trials)
+    return numbers[:, :, :n_units]

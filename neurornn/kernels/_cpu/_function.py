@@ -1,0 +1,179 @@
+"""The compiled loop as one node of the autograd graph."""
+
+__all__ = ["run_compiled"]
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from neurornn.kernels._cpu._engine import Arriving, Forward, Matrices
+from neurornn.kernels._problem import Circuit, Credit, DiagonalHop, ExactHop, FixedHop, Noise, Run
+from neurornn.kernels._reference import run_reference
+
+_Options = tuple[Circuit, Noise | None, Credit, bool, bool, int | None]
+
+
+def run_compiled(
+    circuit: Circuit,
+    inputs: Tensor,
+    start: Tensor,
+    noise: Noise | None,
+    credit: Credit,
+    *,
+    record: bool,
+    costs: bool,
+    checkpoint_every: int | None,
+) -> Run:
+    """A run in compiled code.
+
+    Args:
+        circuit: The network, in single or double precision on the CPU.
+        inputs: Inputs ``(batch, time, input)``.
+        start: States before the first step ``(batch, unit)``.
+        noise: Recurrent noise, or None.
+        credit: How gradients are handed back.
+        record: Whether states and rates are wanted.
+        costs: Whether the sizes and squares of the rates are.
+        checkpoint_every: Keep no activity for the backward pass but the states so many steps apart, and compute the rest again.
+
+    Returns:
+        The run; every array is differentiable once, and twice through the reference.
+    """
+    alpha = circuit.alpha.expand(circuit.W_rec.shape[0])
+    options = (circuit, noise, credit, record, costs, checkpoint_every)
+    tensors = (
+        circuit.W_rec,
+        circuit.W_in,
+        circuit.bias,
+        circuit.W_out,
+        circuit.bias_out,
+        alpha,
+        inputs,
+        start,
+    )
+    output, final, state, rate, mean = _Loop.apply(options, *tensors)
+    sizes = (None, None) if mean is None else mean.unbind(-1)
+    return Run(output, final, state, state if rate is None else rate, *sizes)
+
+
+class _Loop(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, options: _Options, *tensors: Tensor | None) -> tuple[Tensor | None, ...]:
+        circuit, noise, _, record, costs, checkpoint_every = options
+        W_rec, W_in, bias, W_out, bias_out, alpha, inputs, start = (_array(each) for each in tensors)
+        inside, outside = (
+            (torch.zeros_like(tensors[5]),) * 2  # type: ignore[arg-type]
+            if noise is None
+            else noise.scales(tensors[5].detach(), circuit.form)  # type: ignore[union-attr]
+        )
+        keep = any(ctx.needs_input_grad)
+        run = Forward(
+            Matrices(W_rec, W_in, bias, W_out, bias_out, alpha, inside.numpy(), outside.numpy()),
+            circuit.form,
+            circuit.activation.name,
+            np.ascontiguousarray(inputs),
+            start,
+            None
+            if noise is None
+            else noise.key
+            if noise.values is None
+            else np.ascontiguousarray(_array(noise.values)),
+            0 if noise is None else noise.first_step,
+            record=record,
+            costs=costs,
+            keep=keep,
+            checkpoint_every=checkpoint_every,
+        )
+        ctx.set_materialize_grads(False)
+        if keep:
+            ctx.run, ctx.options = run, options
+            ctx.save_for_backward(*tensors)
+        rates, states = (run.rates, run.states) if record else (None, None)
+        if states is rates:
+            rates = None
+        n = run.n_units
+        return (
+            torch.from_numpy(run.output),
+            torch.from_numpy(np.ascontiguousarray(run.final)),
+            None if states is None else torch.from_numpy(states)[:, :, :n],
+            None if rates is None else torch.from_numpy(rates)[:, :, :n],
+            torch.from_numpy(run.costs / n) if costs else None,
+        )
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        tensors, run = ctx.saved_tensors, ctx.run
+        if torch.is_grad_enabled():  # the user wants to differentiate what is returned here
+            return None, *_differentiable(ctx.options, tensors, gradients)
+        credit = ctx.options[2]
+        at_output, at_final, at_state, at_rate, at_mean = (_contiguous(each) for each in gradients)
+        if at_mean is not None:
+            at_mean = at_mean / run.n_units * np.array([1, 2], at_mean.dtype)
+        feedback = tensors[3] if credit.feedback is None else credit.feedback
+        needed = ctx.needs_input_grad[1:]
+        found = run.adjoint(
+            Arriving(at_output, at_mean, at_state, at_rate, at_final),
+            _hop(tensors[0], credit),
+            _array(feedback),
+            alpha=needed[5],
+            inputs=needed[6],
+        )
+        order = (
+            found.W_rec,
+            found.W_in,
+            found.bias,
+            found.W_out,
+            found.bias_out,
+            found.alpha,
+            found.inputs,
+            found.start,
+        )
+        return None, *(
+            torch.from_numpy(np.ascontiguousarray(each)) if wanted else None
+            for each, wanted in zip(order, needed, strict=True)
+        )
+
+
+def _hop(W_rec: Tensor, credit: Credit) -> NDArray[Any] | None:
+    match credit.hop:
+        case ExactHop():
+            return _array(W_rec)
+        case DiagonalHop():
+            return _array(W_rec.diagonal())
+        case FixedHop(matrix):
+            return _array(matrix)
+    return None
+
+
+def _differentiable(
+    options: _Options, tensors: tuple[Tensor, ...], gradients: tuple[Tensor | None, ...]
+) -> list[Tensor | None]:
+    """The same gradients as a graph, by running the reference."""
+    circuit, noise, credit, _, costs, _ = options
+    with torch.enable_grad():
+        W_rec, W_in, bias, W_out, bias_out, alpha, inputs, start = tensors
+        again = circuit._replace(
+            W_rec=W_rec, W_in=W_in, bias=bias, W_out=W_out, bias_out=bias_out, alpha=alpha
+        )
+        run = run_reference(again, inputs, start, noise, credit, costs=costs)
+        mean = torch.stack([run.mean_abs_rate, run.mean_square_rate], -1) if costs else None  # type: ignore[list-item]
+        results = (run.output, run.final, run.state, run.rate, mean)
+        pairs = [(y, g) for y, g in zip(results, gradients, strict=True) if y is not None and g is not None]
+        wanted = [each for each in tensors if each is not None and each.requires_grad]
+        found = iter(
+            torch.autograd.grad(
+                [y for y, _ in pairs], wanted, [g for _, g in pairs], create_graph=True, allow_unused=True
+            )
+        )
+    return [next(found) if each is not None and each.requires_grad else None for each in tensors]
+
+
+def _array(tensor: Tensor | None) -> Any:
+    return None if tensor is None else tensor.detach().numpy()
+
+
+def _contiguous(tensor: Tensor | None) -> Any:
+    return None if tensor is None else np.ascontiguousarray(_array(tensor))

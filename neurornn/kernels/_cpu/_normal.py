@@ -1,0 +1,58 @@
+"""Normal numbers in compiled code, drawn where they are used."""
+
+__all__ = ["draw", "fill"]
+
+from typing import Any, Final
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from neurornn.kernels._cpu._compile import compiled
+from neurornn.kernels._cpu._vector import LANES, Builder, Vector, loop, pointer
+from neurornn.kernels._noise import normals
+
+_LANES: Final = LANES[4]
+_WORD: Final = ir.IntType(32)
+
+
+@intrinsic
+def draw(typing: Any, out: Any, n_groups: Any, step: Any, trial: Any, low: Any, high: Any) -> Any:
+    """Write ``64 * n_groups`` numbers of one trial and step to an address."""
+    signature = types.void(out, types.intp, types.intp, types.intp, types.uint32, types.uint32)
+
+    def code(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
+        address, groups, *numbers = arguments
+        step, trial, low, high = (
+            Vector.splat(builder, each if each.type == _WORD else builder.trunc(each, _WORD))
+            for each in numbers
+        )
+        index = ir.IntType(64)
+        with loop(builder, builder.mul(groups, ir.Constant(index, 16)), _LANES) as j:
+            place = Vector.splat(builder, builder.trunc(j, _WORD))
+            place += Vector(builder, ir.Constant(place.value.type, list(range(_LANES))))
+            four = normals((place, step, trial, place.constant(0)), (low, high))
+            within = builder.and_(j, ir.Constant(index, 15))
+            start = builder.add(builder.mul(builder.sub(j, within), ir.Constant(index, 4)), within)
+            for word, numbers in enumerate(four):
+                at = builder.add(start, ir.Constant(index, 16 * word))
+                numbers.to_element(address.type.pointee).store(builder.gep(address, [at]))
+        return context.get_dummy_value()
+
+    return signature, code
+
+
+@compiled
+def fill(out: Any, first: int, last: int, first_step: int, low: Any, high: Any) -> None:
+    """Numbers of trials ``first`` to ``last - 1`` into ``out``, whose last axis holds whole groups of 64."""
+    _, n_steps, width = out.shape
+    for trial in range(first, last):
+        for step in range(n_steps):
+            draw(
+                pointer(out, (trial * n_steps + step) * width),
+                width // 64,
+                first_step + step,
+                trial,
+                low,
+                high,
+            )

@@ -1,0 +1,122 @@
+r"""What happens to one row of units in one step, beside the matrix product.
+
+Each function runs over a row register by register. ``p`` is the product, ``alpha`` and ``keep`` are :math:`\alpha` and
+:math:`1 - \alpha`, ``xi`` holds normal numbers and ``z`` the rates that enter the next product. The first argument of
+each is :func:`variant`, which names the form and the activation.
+"""
+
+__all__ = ["add_cost", "back", "begin", "once_more", "step", "variant"]
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from llvmlite import ir
+
+from neurornn.kernels._cpu._formulas import FORMULAS
+from neurornn.kernels._cpu._vector import Builder, Vector, compiled_rows
+
+_FORMS: Final = ("current", "rate")
+_Formula = Callable[[Vector], tuple[Vector, Vector]]
+
+
+def variant(form: str, activation: str) -> int:
+    """Number of a form and an activation.
+
+    Args:
+        form: ``"current"`` or ``"rate"``.
+        activation: Name of the activation.
+
+    Returns:
+        The number; odd for the rate form.
+    """
+    return 2 * list(FORMULAS).index(activation) + _FORMS.index(form)
+
+
+def _load(builder: Builder, *addresses: Any) -> list[Vector]:
+    return [Vector.load(builder, each) for each in addresses]
+
+
+def _begin(form: str, phi: _Formula, builder: Builder, state: Any, z: Any) -> None:
+    (x,) = _load(builder, state)
+    (phi(x)[0] if form == "current" else x).store(z)
+
+
+def _relaxed(
+    phi: _Formula, r: Vector, a: Vector, xi: Vector, alpha: Vector, keep: Vector, outside: Vector
+) -> Vector:
+    return keep.fma(r, alpha.fma(phi(a)[0], outside * xi))
+
+
+def _step(
+    form: str, phi: _Formula, builder: Builder, p: Any, x: Any, xi: Any, alpha: Any, keep: Any, inside: Any, outside: Any, z: Any, kept: Any
+) -> None:  # fmt: skip
+    product, state, noise, a, k, s_in, s_out = _load(builder, p, x, xi, alpha, keep, inside, outside)
+    if form == "current":
+        state = k.fma(state, a.fma(product, s_out * noise))
+        potential, rate = state, phi(state)[0]
+    else:
+        potential = s_in.fma(noise, product)
+        rate = state = _relaxed(phi, state, potential, noise, a, k, s_out)
+    state.store(x)
+    potential.store(kept)
+    rate.store(z)
+
+
+def _once_more(
+    form: str,
+    phi: _Formula,
+    builder: Builder,
+    before: Any,
+    kept: Any,
+    xi: Any,
+    alpha: Any,
+    keep: Any,
+    outside: Any,
+    z: Any,
+) -> None:
+    _relaxed(phi, *_load(builder, before, kept, xi, alpha, keep, outside)).store(z)
+
+
+def _back(
+    form: str, phi: _Formula, builder: Builder, p: Any, kept: Any, adjoint: Any, direct: Any, alpha: Any, keep: Any, z: Any, credit: Any, size: Vector, square: Vector
+) -> None:  # fmt: skip
+    product, potential, later, given, a, k = _load(builder, p, kept, adjoint, direct, alpha, keep)
+    value, slope = phi(potential)
+    rate = value if form == "current" else Vector.load(builder, z)
+    sign = rate.choose(">", 0.0, 1.0, rate.choose("<", 0.0, -1.0, rate.constant(0.0)))
+    signal = product + size * sign + square * rate
+    if form == "current":
+        now = slope.fma(signal, k.fma(later, given))
+        rate.store(z)
+        (a * now).store(credit)
+    else:
+        now = k.fma(later, signal + given)
+        (a * slope * now).store(credit)
+    now.store(adjoint)
+
+
+def _add_cost(builder: Builder, z: Any, live: Any, sums: Any) -> None:
+    rate, real = _load(builder, z, live)
+    second = builder.gep(sums, [ir.Constant(ir.IntType(64), rate.value.type.count)])
+    rate.abs().fma(real, Vector.load(builder, sums)).store(sums)
+    (rate * real).fma(rate, Vector.load(builder, second)).store(second)
+
+
+def _variants(emit: Callable[..., None]) -> list[Callable[..., None]]:
+    return [partial(emit, form, phi) for phi in FORMULAS.values() for form in _FORMS]
+
+
+begin = compiled_rows(_variants(_begin), 2)  # rates of a state: (state, z)
+step = compiled_rows(
+    _variants(_step), 9
+)  # (p, x, xi, alpha, keep, inside, outside, z, kept): kept is the potential
+once_more = compiled_rows(
+    _variants(_once_more), 7
+)  # rates after a step of the rate form, from its potential and the rates before
+back = compiled_rows(
+    _variants(_back), 8, scalars=2
+)  # the adjoint: (p, kept, adjoint, direct, alpha, keep, z, credit)
+add_cost = compiled_rows(
+    [_add_cost], 2, fixed=1
+)  # sizes and squares of the rates of units that are `live`, lane by lane

@@ -1,0 +1,369 @@
+"""Vectors of machine registers, for formulas that must run at the speed of the hardware.
+
+A :class:`Vector` stands for one register of a compiled function. Arithmetic on it emits the instruction instead of
+computing a number, so a formula written once in Python becomes straight machine code for whatever processor is there.
+"""
+
+__all__ = ["LANES", "Builder", "Vector", "compiled_rows", "loop", "pointer", "shift"]
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Self, TypeAlias
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+Builder: TypeAlias = Any  # llvmlite.ir.IRBuilder, which has no types
+_INDEX: Final = ir.IntType(64)
+
+
+def _register_bytes() -> int:
+    features = llvm.get_host_cpu_features()
+    return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
+
+
+LANES: Final = {
+    4: _register_bytes() // 4,
+    8: _register_bytes() // 8,
+}  # numbers in a register, by bytes of a number
+
+
+class Vector:
+    """Numbers side by side in one register.
+
+    Args:
+        builder: Where instructions go.
+        value: The register.
+    """
+
+    def __init__(self, builder: Builder, value: Any) -> None:
+        self.builder, self.value = builder, value
+
+    @classmethod
+    def load(cls, builder: Builder, address: Any) -> Self:
+        """Read a register full of numbers.
+
+        Args:
+            builder: Where instructions go.
+            address: Address of the first number, aligned to one number.
+
+        Returns:
+            The vector.
+        """
+        element = address.type.pointee
+        kind = ir.VectorType(element, LANES[_size(element)])
+        value = builder.load(builder.bitcast(address, kind.as_pointer()))
+        value.align = _size(element)
+        return cls(builder, value)
+
+    @classmethod
+    def splat(cls, builder: Builder, scalar: Any) -> Self:
+        """The same number in every lane.
+
+        Args:
+            builder: Where instructions go.
+            scalar: The number.
+
+        Returns:
+            The vector.
+        """
+        kind = ir.VectorType(scalar.type, LANES[_size(scalar.type)])
+        nothing = ir.Constant(kind, ir.Undefined)
+        one = builder.insert_element(nothing, scalar, ir.Constant(ir.IntType(32), 0))
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), [0] * kind.count)
+        return cls(builder, builder.shuffle_vector(one, nothing, lanes))
+
+    def store(self, address: Any) -> None:
+        """Write the register.
+
+        Args:
+            address: Address of the first number.
+        """
+        where = self.builder.bitcast(address, self.value.type.as_pointer())
+        self.builder.store(self.value, where).align = _size(self.value.type.element)
+
+    def constant(self, number: float) -> Self:
+        """A number of the kind of this vector in every lane.
+
+        Args:
+            number: The number.
+
+        Returns:
+            The vector.
+        """
+        kind = self.value.type
+        return self._new(ir.Constant(kind, [number] * kind.count))
+
+    def __add__(self, other: "Vector | float") -> Self:
+        return self._binary(self.builder.fadd, self.builder.add, self, other)
+
+    def __radd__(self, other: float) -> Self:
+        return self + other
+
+    def __sub__(self, other: "Vector | float") -> Self:
+        return self._binary(self.builder.fsub, self.builder.sub, self, other)
+
+    def __rsub__(self, other: float) -> Self:
+        return self._binary(self.builder.fsub, self.builder.sub, other, self)
+
+    def __mul__(self, other: "Vector | float") -> Self:
+        return self._binary(self.builder.fmul, self.builder.mul, self, other)
+
+    def __rmul__(self, other: float) -> Self:
+        return self * other
+
+    def __truediv__(self, other: "Vector | float") -> Self:
+        return self._binary(self.builder.fdiv, None, self, other)
+
+    def __rtruediv__(self, other: float) -> Self:
+        return self._binary(self.builder.fdiv, None, other, self)
+
+    def __and__(self, other: "Vector | int") -> Self:
+        return self._binary(None, self.builder.and_, self, other)
+
+    def __or__(self, other: "Vector | int") -> Self:
+        return self._binary(None, self.builder.or_, self, other)
+
+    def __xor__(self, other: "Vector | int") -> Self:
+        return self._binary(None, self.builder.xor, self, other)
+
+    def __lshift__(self, n: int) -> Self:
+        return self._binary(None, self.builder.shl, self, n)
+
+    def __rshift__(self, n: int) -> Self:
+        """Logical shift: the sign is not kept."""
+        return self._binary(None, self.builder.lshr, self, n)
+
+    def fma(self, factor: "Vector | float", term: "Vector | float") -> Self:
+        """``self * factor + term``, rounded once.
+
+        Args:
+            factor: Factor.
+            term: Term.
+
+        Returns:
+            The result.
+        """
+        return self._call("fma", self, self._lift(factor), self._lift(term))
+
+    def sqrt(self) -> Self:
+        """Square root."""
+        return self._call("sqrt", self)
+
+    def abs(self) -> Self:
+        """Absolute value."""
+        return self._call("fabs", self)
+
+    def copysign(self, sign: "Vector") -> Self:
+        """These magnitudes with other signs.
+
+        Args:
+            sign: Where the signs come from.
+
+        Returns:
+            The result.
+        """
+        return self._call("copysign", self, sign)
+
+    def choose(
+        self, relation: str, other: "Vector | float", yes: "Vector | float", no: "Vector | float"
+    ) -> Self:
+        """``yes`` in the lanes where a comparison holds and ``no`` elsewhere; a comparison with NaN does not hold.
+
+        Args:
+            relation: ``"<"``, ``">"``, ``"<="``, ``">="`` or ``"=="``.
+            other: What this vector is compared with.
+            yes: Result where it holds, of the kind of ``no`` or a number.
+            no: Result elsewhere.
+
+        Returns:
+            The result.
+        """
+        model = next((each for each in (yes, no) if isinstance(each, Vector)), self)
+        compare = self.builder.fcmp_ordered if self._floating else self.builder.icmp_unsigned
+        mask = compare(relation, self.value, self._lift(other).value)
+        return self._new(self.builder.select(mask, model._lift(yes).value, model._lift(no).value))
+
+    def bits(self) -> Self:
+        """The same bits as whole numbers."""
+        kind = ir.VectorType(ir.IntType(8 * _size(self.value.type.element)), self.value.type.count)
+        return self._new(self.builder.bitcast(self.value, kind))
+
+    def as_float(self) -> Self:
+        """The same bits as floating-point numbers."""
+        element = ir.FloatType() if _size(self.value.type.element) == 4 else ir.DoubleType()
+        return self._new(self.builder.bitcast(self.value, ir.VectorType(element, self.value.type.count)))
+
+    def converted(self, signed: bool) -> Self:
+        """Whole numbers rounded to single precision.
+
+        Args:
+            signed: Whether the whole numbers have a sign.
+
+        Returns:
+            The result.
+        """
+        kind = ir.VectorType(ir.FloatType(), self.value.type.count)
+        convert = self.builder.sitofp if signed else self.builder.uitofp
+        return self._new(convert(self.value, kind))
+
+    def high_product(self, factor: int) -> Self:
+        """Upper half of the product of 32-bit whole numbers.
+
+        Args:
+            factor: A 32-bit whole number.
+
+        Returns:
+            The upper 32 bits.
+        """
+        wide = ir.VectorType(ir.IntType(64), self.value.type.count)
+        product = self.builder.mul(
+            self.builder.zext(self.value, wide), ir.Constant(wide, [factor] * wide.count)
+        )
+        upper = self.builder.lshr(product, ir.Constant(wide, [32] * wide.count))
+        return self._new(self.builder.trunc(upper, self.value.type))
+
+    def to_element(self, element: Any) -> Self:
+        """Single-precision numbers in another floating-point type.
+
+        Args:
+            element: The type.
+
+        Returns:
+            As many numbers of that type.
+        """
+        if element == self.value.type.element:
+            return self
+        return self._new(self.builder.fpext(self.value, ir.VectorType(element, self.value.type.count)))
+
+    @property
+    def wide(self) -> bool:
+        """Whether these are double-precision numbers."""
+        return _size(self.value.type.element) == 8
+
+    @property
+    def _floating(self) -> bool:
+        return not isinstance(self.value.type.element, ir.IntType)
+
+    def _new(self, value: Any) -> Self:
+        return type(self)(self.builder, value)
+
+    def _lift(self, other: "Vector | float") -> "Vector":
+        return other if isinstance(other, Vector) else self.constant(other)
+
+    def _binary(self, floating: Any, whole: Any, left: "Vector | float", right: "Vector | float") -> Self:
+        emit = floating if self._floating else whole
+        return self._new(emit(self._lift(left).value, self._lift(right).value))
+
+    def _call(self, name: str, *operands: "Vector") -> Self:
+        kind = self.value.type
+        full = f"llvm.{name}.v{kind.count}f{8 * _size(kind.element)}"
+        module = self.builder.module
+        function = module.globals.get(full) or ir.Function(
+            module, ir.FunctionType(kind, [kind] * len(operands)), full
+        )
+        return self._new(self.builder.call(function, [each.value for each in operands]))
+
+
+@contextmanager
+def loop(builder: Builder, stop: Any, step: int) -> Iterator[Any]:
+    """A counted loop from 0.
+
+    Args:
+        builder: Where instructions go.
+        stop: Where to stop.
+        step: Increment.
+
+    Yields:
+        The counter.
+    """
+    before, body, after = (
+        builder.block,
+        builder.append_basic_block("body"),
+        builder.append_basic_block("after"),
+    )
+    zero = ir.Constant(_INDEX, 0)
+    builder.cbranch(builder.icmp_signed("<", zero, stop), body, after)
+    builder.position_at_end(body)
+    counter = builder.phi(_INDEX)
+    counter.add_incoming(zero, before)
+    yield counter
+    following = builder.add(counter, ir.Constant(_INDEX, step))
+    counter.add_incoming(following, builder.block)
+    builder.cbranch(builder.icmp_signed("<", following, stop), body, after)
+    builder.position_at_end(after)
+
+
+def compiled_rows(
+    variants: Sequence[Callable[..., None]], moving: int, fixed: int = 0, scalars: int = 0
+) -> Any:
+    """A compiled function over rows of numbers, register by register, in several variants.
+
+    Args:
+        variants: Each is called once for the code of one register, with the builder, the addresses and the scalars.
+        moving: Number of rows it takes, each as the address of its first number; a variant gets the address of the
+            first number of the register.
+        fixed: Number of further addresses that are the same for every register.
+        scalars: Number of scalars that follow, of the type of the numbers.
+
+    Returns:
+        A function ``f(variant, *rows, *addresses, *scalars, n)`` for compiled code; ``n`` is a multiple of the lanes.
+    """
+    n_addresses = moving + fixed
+
+    def typed(first: Any) -> Any:
+        return types.void(types.intp, *[first] * n_addresses, *[first.dtype] * scalars, types.intp)
+
+    def code(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
+        which, *addresses = arguments[: 1 + n_addresses]
+        splats = [Vector.splat(builder, each) for each in arguments[1 + n_addresses : -1]]
+        lanes = LANES[_size(addresses[0].type.pointee)]
+        after = builder.append_basic_block("after")
+        choice = builder.switch(which, after)
+        for number, emit in enumerate(variants):
+            block = builder.append_basic_block("variant")
+            choice.add_case(ir.Constant(_INDEX, number), block)
+            builder.position_at_end(block)
+            with loop(builder, arguments[-1], lanes) as j:
+                here = [builder.gep(each, [j]) for each in addresses[:moving]]
+                emit(builder, *here, *addresses[moving:], *splats)
+            builder.branch(after)
+        builder.position_at_end(after)
+        return context.get_dummy_value()
+
+    names = ", ".join(f"x{i}" for i in range(n_addresses + scalars + 1))
+    scope: dict[str, Any] = {"typed": typed, "code": code}
+    exec(
+        f"def row_function(typing, which, {names}):\n    return typed(x0), code\n", scope
+    )  # an intrinsic needs its arguments spelt out
+    return intrinsic(scope["row_function"])
+
+
+@intrinsic
+def pointer(typing: Any, array: Any, offset: Any) -> Any:
+    """Address of an element of a contiguous array, counted flat. Compiled code only."""
+    signature = types.CPointer(array.dtype)(array, types.intp)
+
+    def code(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.gep(data, [arguments[1]])
+
+    return signature, code
+
+
+@intrinsic
+def shift(typing: Any, address: Any, offset: Any) -> Any:
+    """Address so many numbers further on. Compiled code only."""
+
+    def code(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
+        return builder.gep(arguments[0], [arguments[1]])
+
+    return address(address, types.intp), code
+
+
+def _size(element: Any) -> int:
+    if isinstance(element, ir.IntType):
+        return int(element.width) // 8
+    return 4 if isinstance(element, ir.FloatType) else 8
