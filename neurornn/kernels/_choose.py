@@ -145,7 +145,7 @@ def explain(network: "AbstractNetwork") -> str:
 def _check_shapes(circuit: Circuit, inputs: Tensor, start: Tensor, *noise: Tensor) -> None:
     n_trials, n_steps, n_inputs = inputs.shape
     n_outputs, n_units = circuit.W_out.shape
-    for name, tensor, shapes in (
+    expected: list[tuple[str, Tensor | None, list[tuple[int, ...]]]] = [
         ("W_rec", circuit.W_rec, [(n_units, n_units)]),
         ("W_in", circuit.W_in, [(n_units, n_inputs)]),
         ("bias", circuit.bias, [(n_units,)]),
@@ -153,7 +153,8 @@ def _check_shapes(circuit: Circuit, inputs: Tensor, start: Tensor, *noise: Tenso
         ("alpha", circuit.alpha, [(), (n_units,)]),
         ("start", start, [(n_trials, n_units)]),
         *(("noise", each, [(n_trials, n_steps, n_units)]) for each in noise),
-    ):
+    ]
+    for name, tensor, shapes in expected:
         if tensor is not None and tensor.shape not in shapes:
             raise ValueError(
                 f"{name} has shape {tuple(tensor.shape)}, and {n_units} units, {n_outputs} outputs and inputs of shape "

@@ -219,4 +219,6 @@ class _Array:
         return _Array(np.sqrt(self.values))
 
     def choose(self, relation: str, other: float, yes: "_Array", no: "_Array") -> "_Array":
-        return _Array(np.where(self.values == other, yes.values, no.values))  # the one relation the formulas use
+        return _Array(
+            np.where(self.values == other, yes.values, no.values)
+        )  # the one relation the formulas use
