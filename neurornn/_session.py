@@ -6,7 +6,7 @@ import contextlib
 import math
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -143,24 +143,32 @@ class Session:
         return "target reached" if reached else "steps done" if done else None
 
     def advance(self) -> None:
-        """One step: a batch, its gradient, a move of the optimiser."""
+        """One step: a batch, its gradient in one part or several, a move of the optimiser for each."""
         plan = self.plan
         trials = self.task.sample(
             plan.batch_size, seed=derive_seed(plan.seed, "train"), first=self.step * plan.batch_size
         )
         noise = torch_generator(plan.seed, "noise", self.step, device=self.like.device)
         self.network.zero_grad(set_to_none=True)
-        loss = float(self.rule.backward(self.network, trials, objective=self.objective, generator=noise))
-        with single_threaded():
-            norm = self._gradient_norm()
-        self._refuse_divergence(self.step + 1, loss, norm, "loss")
-        if plan.clip_norm is not None and norm > plan.clip_norm:
-            for each in self.parameters:
-                if each.grad is not None:
-                    each.grad.mul_(plan.clip_norm / norm)
-        with _uninterrupted(), single_threaded():  # weights, optimiser and record move together
-            self.optimizer.step()
-            self.record.steps.append((loss, norm))
+        losses = 0.0
+        squares: list[float] = []
+        with contextlib.ExitStack() as held:
+            for part in self.rule.parts(self.network, trials, objective=self.objective, generator=noise):
+                losses += float(part)
+                with single_threaded():
+                    norm = self._gradient_norm()
+                self._refuse_divergence(self.step + 1, losses, norm, "loss")
+                if plan.clip_norm is not None and norm > plan.clip_norm:
+                    for each in self.parameters:
+                        if each.grad is not None:
+                            each.grad.mul_(plan.clip_norm / norm)
+                if not squares:
+                    held.enter_context(_uninterrupted())  # weights, optimiser and record move together
+                with single_threaded():
+                    self.optimizer.step()
+                squares.append(norm**2)
+                self.network.zero_grad(set_to_none=True)
+            self.record.steps.append((losses, math.sqrt(sum(squares) / len(squares))))
 
     def save(self) -> None:
         """Write a checkpoint, if there is a place for it."""
@@ -173,6 +181,7 @@ class Session:
                     optimizer=self.optimizer.state_dict(),
                     history=self.record.arrays(),
                     settings=self.settings,
+                    rule=self.rule.memory(self.network),
                 ),
             )
 
@@ -184,11 +193,26 @@ class Session:
     def restore(self) -> None:
         """Give the network its last good weights back."""
         self.network.load_state_dict(self.good)
+        self._recall(self.good_memory)
         self.network.zero_grad(set_to_none=True)
 
     def _keep(self) -> None:
         self.good = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.good_memory = {name: value.clone() for name, value in self.rule.memory(self.network).items()}
         self.kept = self.step
+
+    def _recall(self, memory: Mapping[str, Tensor]) -> None:
+        """Give the rule a memory back, in place."""
+        own = self.rule.memory(self.network)
+        if {name: each.shape for name, each in own.items()} != {
+            name: each.shape for name, each in memory.items()
+        }:
+            raise ValueError(
+                f"The saved memory of the rule holds {sorted(memory)} and {self.rule!r} needs {sorted(own)}, of the "
+                "shapes of this network. Use another path to train anew."
+            )
+        for name, value in memory.items():
+            own[name].copy_(value)
 
     def _resume(self, path: Path) -> None:
         saved = load_checkpoint(path)
@@ -200,6 +224,7 @@ class Session:
             )
         self.network.load_state_dict(saved.network)
         self.optimizer.load_state_dict(dict(saved.optimizer))
+        self._recall(saved.rule)
         self.record = Record.of(saved.history)
         if (
             saved.step < self.plan.n_steps

@@ -4,7 +4,7 @@ __all__ = ["Checkpoint", "check_settings", "load_checkpoint", "save_checkpoint"]
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ class Checkpoint:
         step: Number of steps done.
         network: State dictionary of the network.
         optimizer: State dictionary of the optimiser.
+        rule: Memory of the learning rule.
         history: What was recorded so far, named arrays.
         settings: Everything that decides what the next step does, as JSON; a training with other settings must
             not continue from here.
@@ -41,6 +42,7 @@ class Checkpoint:
     optimizer: Mapping[str, Any]
     history: Mapping[str, NDArray[Any]]
     settings: Mapping[str, Any]
+    rule: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
@@ -55,6 +57,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         StorageError: If the file cannot be written; a checkpoint that was there stays.
     """
     tensors = {f"network/{name}": value for name, value in checkpoint.network.items()}
+    tensors |= {f"rule/{name}": value for name, value in checkpoint.rule.items()}
     tensors |= {
         f"history/{name}": torch.from_numpy(np.array(value)) for name, value in checkpoint.history.items()
     }
@@ -105,6 +108,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         optimizer=_restore(metadata["optimizer"], tensors),
         history={name: value.numpy() for name, value in _part(tensors, "history/").items()},
         settings=metadata["settings"],
+        rule=_part(tensors, "rule/"),
     )
 
 

@@ -152,8 +152,8 @@ def _check_shapes(circuit: Circuit, inputs: Tensor, start: Tensor, *noise: Tenso
         ("bias_out", circuit.bias_out, [(n_outputs,)]),
         ("alpha", circuit.alpha, [(), (n_units,)]),
         ("start", start, [(n_trials, n_units)]),
-        *(("noise", each, [(n_trials, n_steps, n_units)]) for each in noise),
     ]
+    expected += [("noise", each, [(n_trials, n_steps, n_units)]) for each in noise]
     for name, tensor, shapes in expected:
         if tensor is not None and tensor.shape not in shapes:
             raise ValueError(

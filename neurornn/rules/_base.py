@@ -1,11 +1,15 @@
 """The contract of a learning rule."""
 
-__all__ = ["AbstractRule"]
+__all__ = ["AbstractOnlineRule", "AbstractRule"]
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Final
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from neurornn.networks import AbstractNetwork
 from neurornn.objective import Objective
@@ -40,3 +44,91 @@ class AbstractRule(ABC):
         Returns:
             The value of the objective, a detached scalar.
         """
+
+    def parts(
+        self,
+        network: AbstractNetwork,
+        trials: Trials,
+        *,
+        objective: Objective = Objective(),
+        generator: torch.Generator | None = None,
+    ) -> Iterator[Tensor]:
+        """The gradients of a batch in as many parts as the rule wants updates.
+
+        Each time a part of the loss is yielded its gradient has been added to ``.grad``, and whoever asked may move
+        the weights and clear the gradients before asking for the next part.
+
+        Args:
+            network: Network to train.
+            trials: One batch.
+            objective: What to descend.
+            generator: Source of the recurrent noise.
+
+        Yields:
+            Parts of the objective, detached scalars that add up to the whole.
+        """
+        yield self.backward(network, trials, objective=objective, generator=generator)
+
+    def memory(self, network: AbstractNetwork) -> dict[str, Tensor]:
+        """What the rule carries from batch to batch for a network, such as feedback weights that learn.
+
+        A checkpoint saves it beside the weights. The tensors are changed in place by the rule.
+
+        Args:
+            network: Network that is trained.
+
+        Returns:
+            Named tensors, the same objects in every call; empty for a rule without memory.
+        """
+        of_network = _MEMORIES.setdefault(network, {})
+        if self not in of_network:
+            of_network[self] = self.initial_memory(network)
+        return of_network[self]
+
+    def initial_memory(self, network: AbstractNetwork) -> dict[str, Tensor]:
+        """What the memory holds before the first batch.
+
+        Args:
+            network: Network that is going to be trained.
+
+        Returns:
+            Named tensors, nothing unless the rule says otherwise.
+        """
+        return {}
+
+
+class AbstractOnlineRule(AbstractRule):
+    """A rule that runs forward in time with the network and can change the weights within a trial.
+
+    Attributes:
+        update_every: Steps between updates; None for one update after the trial.
+    """
+
+    update_every: int | None
+
+    @abstractmethod
+    @override
+    def parts(
+        self,
+        network: AbstractNetwork,
+        trials: Trials,
+        *,
+        objective: Objective = Objective(),
+        generator: torch.Generator | None = None,
+    ) -> Iterator[Tensor]: ...
+
+    @override
+    def backward(
+        self,
+        network: AbstractNetwork,
+        trials: Trials,
+        *,
+        objective: Objective = Objective(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        return torch.stack(list(self.parts(network, trials, objective=objective, generator=generator))).sum()
+
+
+_MEMORIES: Final[WeakKeyDictionary[AbstractNetwork, dict[AbstractRule, dict[str, Tensor]]]] = (
+    WeakKeyDictionary()
+)
