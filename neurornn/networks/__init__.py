@@ -3,7 +3,7 @@
 __all__ = ["CTRNN", "AbstractNetwork", "LearnedTau", "Outputs", "Trajectory"]
 
 from neurornn.networks._base import AbstractNetwork as AbstractNetwork
-from neurornn.networks._base import Outputs as Outputs
-from neurornn.networks._base import Trajectory as Trajectory
 from neurornn.networks._ctrnn import CTRNN as CTRNN
 from neurornn.networks._tau import LearnedTau as LearnedTau
+from neurornn.networks._trajectory import Outputs as Outputs
+from neurornn.networks._trajectory import Trajectory as Trajectory

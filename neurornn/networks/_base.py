@@ -1,12 +1,12 @@
 """What every network family gives: a drift, a step, a trajectory."""
 
-__all__ = ["AbstractNetwork", "Outputs", "Trajectory"]
+__all__ = ["AbstractNetwork"]
 
 import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -16,50 +16,10 @@ from torch import Tensor, nn
 
 from neurornn import kernels
 from neurornn.connectivity import SynapticWeights
+from neurornn.networks._evolve import evolve
 from neurornn.networks._tau import TimeConstant
+from neurornn.networks._trajectory import Outputs, Trajectory
 from neurornn.trials import Trials
-
-
-class Trajectory(NamedTuple):
-    """What a network did; step ``k`` holds the values after input ``k`` has acted.
-
-    Attributes:
-        state: Dynamical variable (potential in current form, rate in rate form), ``(batch, time, unit)``.
-        rate: Firing rates, ``(batch, time, unit)``.
-        output: Read-out, ``(batch, time, output)``.
-        final: State to resume with, ``(batch, unit)``.
-    """
-
-    state: Tensor
-    rate: Tensor
-    output: Tensor
-    final: Tensor
-
-    @property
-    def mean_abs_rate(self) -> Tensor:
-        """Mean size of the rates in each step, ``(batch, time)``."""
-        return self.rate.abs().mean(-1)
-
-    @property
-    def mean_square_rate(self) -> Tensor:
-        """Mean square of the rates in each step, ``(batch, time)``."""
-        return self.rate.square().mean(-1)
-
-
-class Outputs(NamedTuple):
-    """What training needs of a run, without its activity.
-
-    Attributes:
-        output: Read-out, ``(batch, time, output)``.
-        final: State to resume with, ``(batch, unit)``.
-        mean_abs_rate: Mean size of the rates in each step, ``(batch, time)``; None unless asked for.
-        mean_square_rate: Mean square of the rates in each step, ``(batch, time)``; None unless asked for.
-    """
-
-    output: Tensor
-    final: Tensor
-    mean_abs_rate: Tensor | None
-    mean_square_rate: Tensor | None
 
 
 class AbstractNetwork(nn.Module, ABC):
@@ -168,6 +128,61 @@ class AbstractNetwork(nn.Module, ABC):
         sizes = (run.mean_abs_rate, run.mean_square_rate) if costs else (None, None)
         return Outputs(run.output, run.final, *sizes)
 
+    def evolve(
+        self,
+        inputs: Float[Tensor, "batch input"] | Float[Tensor, "batch time input"],
+        n_steps: int | None = None,
+        state: Float[Tensor, "batch unit"] | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        record_every: int | None = None,
+    ) -> Trajectory:
+        """Run forward only, for as long as you like: memory grows with what is recorded and with nothing else.
+
+        The states are those of :meth:`forward` with the same generator, to the last bit.
+
+        Args:
+            inputs: Inputs held all the time, ``(batch, input)``, or changing, ``(batch, time, input)``.
+            n_steps: Number of steps; needed if the inputs are held.
+            state: State to start from; the network's initial state if None.
+            generator: Source of the recurrent noise.
+            record_every: Record the state after every so many steps; None records nothing but the final state.
+
+        Returns:
+            A trajectory of the recorded steps, the first of them number ``record_every`` counted from 1. It carries no gradient.
+
+        Raises:
+            ValueError: If a held input comes without a number of steps, or inputs and number disagree.
+
+        Examples:
+            >>> import neurornn
+            >>> network = neurornn.CTRNN(2, 10, 1)
+            >>> run = network.evolve(torch.ones(4, 2), 1000, record_every=100)
+            >>> tuple(run.rate.shape), tuple(run.final.shape)
+            ((4, 10, 10), (4, 10))
+        """
+        return evolve(self, inputs, n_steps, state, generator, record_every)
+
+    def stretch(
+        self, inputs: Tensor, state: Tensor, key: int | None, first: int, *, record: bool
+    ) -> Trajectory | Outputs:
+        """Part of a long run.
+
+        Args:
+            inputs: Inputs of the part, ``(batch, time, input)``.
+            state: State before it.
+            key: Key of the noise of the whole run, or None.
+            first: Number of its first step in the whole run.
+            record: Whether states and rates are wanted.
+
+        Returns:
+            What the part gives.
+        """
+        noise = None
+        if key is not None:
+            noise = kernels.normal_numbers(key, inputs.shape[0], inputs.shape[1], self.n_units, inputs, first)
+        return self(inputs, state, noise=noise)
+
     @property
     @abstractmethod
     def cell_types(self) -> NDArray[np.str_]:
@@ -264,7 +279,9 @@ class AbstractNetwork(nn.Module, ABC):
             )
         if inputs.shape[1] == 0:
             raise ValueError("inputs has no time steps: give at least one.")
-        if not bool(torch.isfinite(inputs).all()):
+        if not math.isfinite(inputs.sum().item()) and not bool(
+            torch.isfinite(inputs).all()
+        ):  # the sum is quicker
             trial, step, channel = (int(i) for i in (~torch.isfinite(inputs)).nonzero()[0])
             raise ValueError(
                 f"inputs must be finite: got {inputs[trial, step, channel].item()} in trial {trial}, step {step}, "

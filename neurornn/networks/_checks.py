@@ -107,7 +107,7 @@ def check_start(start: Tensor, inputs: Tensor, noise: Tensor | None, n_units: in
         raise ValueError(f"state must be (batch, unit) = {(n_trials, n_units)}: got {tuple(start.shape)}.")
     if start.dtype != inputs.dtype:
         raise TypeError(f"state must be of the type of the inputs, {inputs.dtype}: got {start.dtype}.")
-    if not bool(torch.isfinite(start).all()):
+    if not math.isfinite(start.sum().item()) and not bool(torch.isfinite(start).all()):
         raise ValueError(
             "state must be finite: it holds NaN or infinity. Start from a state that is a number."
         )

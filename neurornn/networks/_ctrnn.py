@@ -28,9 +28,10 @@ from neurornn.connectivity import (
     SynapticWeights,
 )
 from neurornn.connectivity._initialise import fan_in_normal
-from neurornn.networks._base import AbstractNetwork, Outputs, Trajectory
+from neurornn.networks._base import AbstractNetwork
 from neurornn.networks._checks import check_choices, check_kinds, check_point, check_start, whole
 from neurornn.networks._tau import LearnedTau, TimeConstant
+from neurornn.networks._trajectory import Outputs, Trajectory
 from neurornn.random import derive_seed
 
 
@@ -374,6 +375,18 @@ class CTRNN(AbstractNetwork):
             self.activation,
             self.form,
         )
+
+    @override
+    def stretch(
+        self, inputs: Tensor, state: Tensor, key: int | None, first: int, *, record: bool
+    ) -> Trajectory | Outputs:
+        self.check_inputs(inputs)
+        noise = None if key is None else kernels.Noise(self.sigma_rec, self.noise, key, first_step=first)
+        with single_threaded():
+            run = kernels.run(self.circuit(), inputs, state, noise, record=record)
+        if run.state is None or run.rate is None:
+            return Outputs(run.output, run.final, None, None)
+        return Trajectory(run.state, run.rate, run.output, run.final)
 
     def _run(
         self,
