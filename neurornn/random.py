@@ -10,6 +10,7 @@ __all__ = [
     "counter_uniform",
     "derive_seed",
     "normal_array",
+    "normal_traces",
     "torch_generator",
     "uniform_array",
 ]
@@ -117,6 +118,29 @@ def counter_normal(key: int, counter: NDArray[np.uint64]) -> NDArray[np.float64]
     """
     u = counter_uniform(key, counter)
     return np.asarray(ndtri(u, out=u))
+
+
+def normal_traces(key: int, first: int, n_trials: int, n_rows: int, n: int) -> NDArray[np.float32]:
+    """Rows of standard normal numbers for each trial, quickly: the generator of the recurrent noise, in single precision.
+
+    Args:
+        key: Stream key.
+        first: Number of the first trial.
+        n_trials: Number of trials.
+        n_rows: Rows for each trial.
+        n: Numbers in a row.
+
+    Returns:
+        Numbers ``(n_trials, n_rows, n)``; number ``[i, j, k]`` is a function of the key, ``first + i``, ``j`` and ``k``.
+
+    Examples:
+        >>> traces = normal_traces(7, 0, 4, 2, 100)
+        >>> bool((normal_traces(7, 3, 1, 1, 50) == traces[3:, :1, :50]).all())
+        True
+    """
+    from neurornn.kernels import host_normals  # which use this module
+
+    return host_normals(key, n_trials, n_rows, n, first_trial=first)
 
 
 def uniform_array(key: int, *shape: int) -> NDArray[np.float64]:

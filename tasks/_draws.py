@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurornn.random import counter_normal, counter_uniform, derive_seed
+from neurornn.random import counter_uniform, derive_seed, normal_traces
 from neurornn.tasks._given import check_known, replacement
 from neurornn.tasks._timing import Choice, Fixed, Timing, as_timing, to_steps
 
@@ -29,7 +29,7 @@ class TrialDraws:
 
     Args:
         seed: Seed of the batch.
-        index: Absolute trial numbers.
+        index: Absolute trial numbers, consecutive.
         dt: Time step in ms.
         task: Name of the task; tasks do not share random numbers.
         balanced: Enumerate the choices instead of drawing them.
@@ -60,6 +60,8 @@ class TrialDraws:
     ) -> None:
         self.seed, self.dt, self.task, self.balanced = int(seed), float(dt), task, balanced
         self.index = np.asarray(index, dtype=np.int64)
+        if (np.diff(self.index) != 1).any():
+            raise ValueError(f"Trial numbers must be consecutive: got {self.index}.")
         if self.index.size and not (self.index.min() >= 0 and self.index.max() < 2**_TRIAL_BITS):
             raise ValueError(
                 f"Trial numbers must lie in [0, 2^{_TRIAL_BITS}): got {self.index.min()} to {self.index.max()}."
@@ -216,7 +218,7 @@ class TrialDraws:
         """
         return counter_uniform(self._key(name), self._counter(n_steps, n_channels))
 
-    def normal(self, name: str, n_steps: int, n_channels: int = 1) -> NDArray[np.float64]:
+    def normal(self, name: str, n_steps: int, n_channels: int = 1) -> NDArray[np.float32]:
         """Many standard normal numbers for each trial; value ``[i, t, c]`` depends on no size.
 
         Args:
@@ -227,7 +229,9 @@ class TrialDraws:
         Returns:
             Numbers ``(batch, n_steps, n_channels)``.
         """
-        return counter_normal(self._key(name), self._counter(n_steps, n_channels))
+        self._check_size(n_steps, n_channels)
+        first = int(self.index[0]) if self.n_trials else 0
+        return normal_traces(self._key(name), first, self.n_trials, n_channels, n_steps).transpose(0, 2, 1)
 
     def check_given(self, derived: Iterable[str] = ()) -> None:
         """Refuse conditions that nothing was drawn for.
@@ -246,11 +250,15 @@ class TrialDraws:
         self._streams.add(name)
         return derive_seed(self.seed, "trials", self.task, name)
 
-    def _counter(self, n_steps: int, n_channels: int) -> NDArray[np.uint64]:
+    @staticmethod
+    def _check_size(n_steps: int, n_channels: int) -> None:
         if n_steps > 2**_STEP_BITS or n_channels > 2**_CHANNEL_BITS:
             raise ValueError(
                 f"A trial may have up to {2**_STEP_BITS} steps and {2**_CHANNEL_BITS} channels: got {n_steps} and {n_channels}."
             )
+
+    def _counter(self, n_steps: int, n_channels: int) -> NDArray[np.uint64]:
+        self._check_size(n_steps, n_channels)
         trial = self.index.astype(np.uint64)[:, None, None] << np.uint64(_STEP_BITS + _CHANNEL_BITS)
         channel = np.arange(n_channels, dtype=np.uint64) << np.uint64(_STEP_BITS)
         return trial + np.arange(n_steps, dtype=np.uint64)[:, None] + channel

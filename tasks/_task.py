@@ -256,8 +256,7 @@ class AbstractTask(ABC):
         u = _stack("input", inputs, self.input_names, epochs)
         if self.sigma_in > 0:
             noise = draws.normal("input noise", epochs.n_steps, self.n_inputs)
-            noise *= self.sigma_in * math.sqrt(2 * _NOISE_TAU / self.dt)
-            u += noise.astype(np.float32)
+            u += noise * np.float32(self.sigma_in * math.sqrt(2 * _NOISE_TAU / self.dt))
         inside = epochs.valid.astype(np.float32)
         u *= inside[..., None]
         y = _stack("target", targets, self.output_names, epochs) * inside[..., None]

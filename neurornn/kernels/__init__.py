@@ -12,6 +12,7 @@ __all__ = [
     "Run",
     "choose",
     "explain",
+    "host_normals",
     "integrate",
     "normal_numbers",
     "run",
@@ -22,6 +23,7 @@ from neurornn.kernels._choose import Path as Path
 from neurornn.kernels._choose import choose as choose
 from neurornn.kernels._choose import explain as explain
 from neurornn.kernels._choose import run as run
+from neurornn.kernels._numbers import host_normals as host_normals
 from neurornn.kernels._numbers import normal_numbers as normal_numbers
 from neurornn.kernels._problem import Circuit as Circuit
 from neurornn.kernels._problem import Credit as Credit

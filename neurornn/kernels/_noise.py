@@ -8,7 +8,7 @@ them into four normal numbers
 in single precision, with tails that reach to 6.7 standard deviations. No fused operation is used, so the same formulas give the same bits in NumPy
 and in compiled code, on every processor, whatever the number of threads and however trials and steps are cut up.
 
-Unit ``n`` of trial ``b`` at step ``t`` takes word ``n % 64 // 16`` of counter ``(n // 64 * 16 + n % 16, t, b, 0)``.
+Unit ``n`` of trial ``b`` at step ``t`` takes word ``n % 64 // 16`` of counter ``(n // 64 * 16 + n % 16, t, b % 2^32, b // 2^32)``.
 
 References:
     Parallel random numbers: as easy as 1, 2, 3 (Salmon et al., 2011) https://doi.org/10.1145/2063384.2063405
@@ -104,7 +104,7 @@ def normals(counter: tuple[_W, _W, _W, _W], key: tuple[_W, _W]) -> tuple[_W, _W,
 
 
 def plain_normals(
-    key: int, n_trials: int, n_steps: int, n_units: int, first_step: int = 0
+    key: int, n_trials: int, n_steps: int, n_units: int, first_step: int = 0, first_trial: int = 0
 ) -> NDArray[np.float32]:
     """The normal numbers of a stretch of trials, in NumPy.
 
@@ -114,6 +114,7 @@ def plain_normals(
         n_steps: Number of steps.
         n_units: Number of units.
         first_step: Number of the first step.
+        first_trial: Number of the first trial.
 
     Returns:
         Numbers ``(trial, step, unit)``.
@@ -124,10 +125,9 @@ def plain_normals(
     """
     groups = -(-n_units // 64)
     shape = (n_trials, n_steps, groups * 16)
-    place, step, trial = np.arange(shape[2]), np.arange(n_steps) + first_step, np.arange(n_trials)
-    words = [
-        np.broadcast_to(each, shape) for each in (place, step[:, None], trial[:, None, None], np.uint32(0))
-    ]
+    place, step = np.arange(shape[2]), np.arange(n_steps)[:, None] + first_step
+    trial = np.arange(n_trials, dtype=np.uint64)[:, None, None] + np.uint64(first_trial)
+    words = [np.broadcast_to(each, shape) for each in (place, step, trial, trial >> np.uint64(32))]
     counter = tuple(_Array(each.astype(np.uint32)) for each in words)
     halves = tuple(_Array(np.full(shape, half, np.uint32)) for half in (key & 0xFFFFFFFF, key >> 32))
     four: tuple[_Array, ...] = normals(counter, halves)  # type: ignore[arg-type]

@@ -2,6 +2,8 @@
 
 __all__ = ["drawn_normals", "run_compiled"]
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,9 +12,11 @@ from neurornn.kernels._cpu._normal import fill
 from neurornn.kernels._cpu._share import share
 from neurornn.kernels._cpu._workspace import lend
 
+_WORTH_SHARING: Final = 2**18  # numbers; waking a thread takes as long as drawing half of them
+
 
 def drawn_normals(
-    key: int, n_trials: int, n_steps: int, n_units: int, first_step: int = 0
+    key: int, n_trials: int, n_steps: int, n_units: int, first_step: int = 0, first_trial: int = 0
 ) -> NDArray[np.float32]:
     """The numbers of :func:`neurornn.kernels._noise.plain_normals`, bit by bit, from compiled code.
 
@@ -22,11 +26,15 @@ def drawn_normals(
         n_steps: Number of steps.
         n_units: Number of units.
         first_step: Number of the first step.
+        first_trial: Number of the first trial.
 
     Returns:
         Numbers ``(trial, step, unit)``.
     """
     numbers = lend((n_trials, n_steps, -(-n_units // 64) * 64), np.float32)
     low, high = np.uint32(key & 0xFFFFFFFF), np.uint32(key >> 32)
-    share(lambda first, last: fill(numbers, first, last, first_step, low, high), n_trials)
+    if numbers.size < _WORTH_SHARING:
+        fill(numbers, 0, n_trials, first_step, first_trial, low, high)
+    else:
+        share(lambda first, last: fill(numbers, first, last, first_step, first_trial, low, high), n_trials)
     return numbers[:, :, :n_units]

@@ -22,16 +22,17 @@ def draw(typing: Any, out: Any, n_groups: Any, step: Any, trial: Any, low: Any, 
     signature = types.void(out, types.intp, types.intp, types.intp, types.uint32, types.uint32)
 
     def code(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
-        address, groups, *numbers = arguments
-        step, trial, low, high = (
-            Vector.splat(builder, each if each.type == _WORD else builder.trunc(each, _WORD))
-            for each in numbers
-        )
+        address, groups, step, trial, low, high = arguments
         index = ir.IntType(64)
+        upper = builder.lshr(trial, ir.Constant(index, 32))
+        step, trial, upper = (
+            Vector.splat(builder, builder.trunc(each, _WORD)) for each in (step, trial, upper)
+        )
+        low, high = Vector.splat(builder, low), Vector.splat(builder, high)
         with loop(builder, builder.mul(groups, ir.Constant(index, 16)), _LANES) as j:
             place = Vector.splat(builder, builder.trunc(j, _WORD))
             place += Vector(builder, ir.Constant(place.value.type, list(range(_LANES))))
-            four = normals((place, step, trial, place.constant(0)), (low, high))
+            four = normals((place, step, trial, upper), (low, high))
             within = builder.and_(j, ir.Constant(index, 15))
             start = builder.add(builder.mul(builder.sub(j, within), ir.Constant(index, 4)), within)
             for word, numbers in enumerate(four):
@@ -43,7 +44,7 @@ def draw(typing: Any, out: Any, n_groups: Any, step: Any, trial: Any, low: Any, 
 
 
 @compiled
-def fill(out: Any, first: int, last: int, first_step: int, low: Any, high: Any) -> None:
+def fill(out: Any, first: int, last: int, first_step: int, first_trial: int, low: Any, high: Any) -> None:
     """Numbers of trials ``first`` to ``last - 1`` into ``out``, whose last axis holds whole groups of 64."""
     _, n_steps, width = out.shape
     for trial in range(first, last):
@@ -52,7 +53,7 @@ def fill(out: Any, first: int, last: int, first_step: int, low: Any, high: Any) 
                 pointer(out, (trial * n_steps + step) * width),
                 width // 64,
                 first_step + step,
-                trial,
+                first_trial + trial,
                 low,
                 high,
             )
