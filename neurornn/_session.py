@@ -87,7 +87,7 @@ class Session:
         _check_fit(network, task)
         if optimizer is None:
             optimizer = torch.optim.Adam(
-                [each for each in network.parameters() if each.requires_grad], lr=1e-3
+                [each for each in network.parameters() if each.requires_grad], lr=1e-3, fused=True
             )
         self.network, self.task, self.rule, self.objective = network, task, rule, objective
         self.optimizer, self.plan, self.path = optimizer, plan, path

@@ -237,6 +237,8 @@ class TrainingOptions:
                 )
         try:
             makers: Any = OPTIMIZERS[name]
+            if "fused" in allowed and not {"fused", "foreach", "differentiable"} & options.keys():
+                options["fused"] = True  # one pass over the parameters
             optimizer: torch.optim.Optimizer = makers(network.parameters(), **options)
         except TypeError as error:
             raise SpecError(
