@@ -101,7 +101,9 @@ def run(
     _check_shapes(circuit, inputs, start, *given)
     path = choose(circuit, inputs, start, *given)
     if path.name == "compiled":
-        from neurornn.kernels._cpu import run_compiled  # the compiler is slow to import
+        from neurornn.kernels._cpu import prepare, run_compiled  # the compiler is slow to import
+
+        prepare(inputs.dtype)
 
         return run_compiled(
             circuit,

@@ -1,6 +1,6 @@
 """The time loop compiled for the processor at hand."""
 
-__all__ = ["drawn_normals", "run_compiled"]
+__all__ = ["drawn_normals", "prepare", "run_compiled"]
 
 from typing import Final
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from neurornn.kernels._cpu._function import run_compiled as run_compiled
 from neurornn.kernels._cpu._normal import fill
+from neurornn.kernels._cpu._prepare import prepare as prepare
 from neurornn.kernels._cpu._share import share
 from neurornn.kernels._cpu._workspace import lend
 
