@@ -114,11 +114,11 @@ class Forward:
         padded = lend((self.n_trials, width), self.kind)
         padded[:, :n], padded[:, n:] = start, 0
         self.starts = [padded]
-        self.every = self.n_steps if checkpoint_every is None else min(checkpoint_every, self.n_steps)
         self.output = lend((self.n_trials, self.n_steps, self.n_outputs), self.kind)
         shape = (self.n_trials, self.n_steps, width)
         rate_form = self.code % 2 == 1
         whole = (record and not rate_form) or (keep and checkpoint_every is None)
+        self.every = self.n_steps if whole else min(checkpoint_every or self.n_steps, self.n_steps)
         self.kept = lend(shape, self.kind) if whole else self._nothing(3)
         self.rates = lend(shape, self.kind) if record else self._nothing(3)
         self.costs = lend((self.n_trials, self.n_steps, 2), self.kind) if costs else self._nothing(3)
@@ -132,12 +132,24 @@ class Forward:
         self.final = state[:, :n]
         self.states = self.rates if rate_form else self.kept
 
+    def forget(self) -> None:
+        """Let go of all that was recorded: the adjoint is given what it needs of it."""
+        self.output = self.final = self.rates = self.states = self.costs = self.kept = self._nothing(3)
+
     def adjoint(
-        self, arriving: Arriving, hop: _Array | None, feedback: _Array, *, alpha: bool, inputs: bool
+        self,
+        activity: _Array,
+        arriving: Arriving,
+        hop: _Array | None,
+        feedback: _Array,
+        *,
+        alpha: bool,
+        inputs: bool,
     ) -> Adjoint:
         """Gradients of everything that went in.
 
         Args:
+            activity: What the run kept.
             arriving: Gradients of what came out.
             hop: Matrix ``(post, pre)`` or diagonal through which credit goes back in time, or None.
             feedback: Matrix ``(output, unit)`` that carries the errors of the outputs to the units.
@@ -162,7 +174,8 @@ class Forward:
         packed, to_inputs = self._packed(weights), self._packed(to_inputs)
         bounds = self._blocks()
         n_blocks, z_width = len(bounds) - 1, (width + self.n_inputs + self.lanes) // self.lanes * self.lanes
-        space = backward_space(width, self.n_inputs, n_outputs, self.lanes, int(np.diff(bounds).max()))
+        rows = int(np.diff(bounds).max(initial=0))
+        space = backward_space(width, self.n_inputs, n_outputs, self.lanes, rows)
         errors = (
             np.zeros((self.n_trials, self.n_steps, n_outputs), self.kind)
             if arriving.output is None
@@ -183,7 +196,7 @@ class Forward:
         for segment in range(last, -1, -1):
             begins = segment * self.every
             n_steps = min(self.every, self.n_steps - begins)
-            kept, anchors = self.kept, self.anchors
+            kept, anchors = activity, self.anchors
             if kept.shape[0] == 0:
                 kept, anchors = lend((self.n_trials, n_steps, width), self.kind), self._anchors(n_steps)
                 no = self._nothing(3)
@@ -199,7 +212,7 @@ class Forward:
                 )  # fmt: skip
 
             share(work, n_blocks)
-        total = gradient.sum(0) if n_blocks > 1 else gradient[0]
+        total = gradient[0] if n_blocks == 1 else gradient.sum(0)
         return Adjoint(
             W_rec=total[:n, :n],
             W_in=total[:n, width + 1 : width + 1 + self.n_inputs],
@@ -259,7 +272,7 @@ class Forward:
         n_blocks = min(self.n_trials, -(-self.n_trials // (2 * _BLOCK)) * 2)
         while n_blocks > 2 and n_blocks * size > self.n_trials * self.n_steps * self.width:
             n_blocks -= 2
-        return np.array([self.n_trials * i // n_blocks for i in range(n_blocks + 1)], np.int64)
+        return np.array([self.n_trials * i // max(1, n_blocks) for i in range(n_blocks + 1)], np.int64)
 
     def _nothing(self, ndim: int) -> _Array:
         return np.zeros((0,) * ndim, self.kind)

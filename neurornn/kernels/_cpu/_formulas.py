@@ -1,8 +1,9 @@
 r"""Activations and their slopes as formulas on registers.
 
-All rest on one function, :math:`e^y - 1 = 2^n (e^s - 1) + (2^n - 1)` with :math:`y = n \ln 2 + s` and
-:math:`|s| \le \tfrac12 \ln 2`, where :math:`e^s - 1` is its Taylor series. It keeps its relative accuracy near 0, and so
-do the hyperbolic tangent and the soft-plus made of it.
+All rest on :math:`e^y = 2^n (e^s - 1) + 2^n` with :math:`y = n \ln 2 + s` and :math:`|s| \le \tfrac12 \ln 2`, where
+:math:`e^s - 1` is its Taylor series. The exponential keeps its relative accuracy down to the smallest normal numbers,
+so the tails of sigmoid and soft-plus do; :math:`e^y - 1 = 2^n (e^s - 1) + (2^n - 1)` keeps its own near 0, and so does
+the hyperbolic tangent.
 """
 
 __all__ = ["FORMULAS"]
@@ -14,8 +15,8 @@ from typing import Final
 from neurornn.kernels._cpu._vector import Vector
 
 
-def _expm1_negative(y: Vector) -> Vector:
-    """``exp(y) - 1`` for ``y <= 0``."""
+def _exp_parts(y: Vector) -> tuple[Vector, Vector]:
+    """``2^n`` and ``exp(s) - 1`` for ``y <= 0``, which is held above the smallest normal number's logarithm."""
     magic, shift, bias, lowest, degree = (
         (1.5 * 2.0**52, 52, 1023 << 52, -708.0, 13) if y.wide else (1.5 * 2.0**23, 23, 127 << 23, -87.0, 7)
     )
@@ -27,8 +28,19 @@ def _expm1_negative(y: Vector) -> Vector:
     series = s.constant(1 / math.factorial(degree))
     for k in range(degree - 1, 0, -1):
         series = series.fma(s, 1 / math.factorial(k))
-    power = ((shifted.bits() << shift) + bias).as_float()  # 2^n
-    return power.fma(series * s, power - 1.0)
+    return ((shifted.bits() << shift) + bias).as_float(), series * s
+
+
+def _exp_negative(y: Vector) -> Vector:
+    """``exp(y)`` for ``y <= 0``."""
+    power, rest = _exp_parts(y)
+    return power.fma(rest, power)
+
+
+def _expm1_negative(y: Vector) -> Vector:
+    """``exp(y) - 1`` for ``y <= 0``."""
+    power, rest = _exp_parts(y)
+    return power.fma(rest, power - 1.0)
 
 
 def _log1p_unit(e: Vector) -> Vector:
@@ -53,7 +65,7 @@ def _tanh(x: Vector) -> tuple[Vector, Vector]:
 
 
 def _sigmoid(x: Vector) -> tuple[Vector, Vector]:
-    e = _expm1_negative(-1.0 * x.abs()) + 1.0
+    e = _exp_negative(-1.0 * x.abs())
     large = 1.0 / (e + 1.0)
     small = e * large
     return x.choose("<", 0.0, small, large), small * large
@@ -61,7 +73,7 @@ def _sigmoid(x: Vector) -> tuple[Vector, Vector]:
 
 def _softplus(x: Vector) -> tuple[Vector, Vector]:
     """With the straight line torch draws above 20."""
-    e = _expm1_negative(-1.0 * x.abs()) + 1.0
+    e = _exp_negative(-1.0 * x.abs())
     value = _log1p_unit(e) + x.choose(">", 0.0, x, 0.0)
     slope = x.choose("<", 0.0, e, 1.0) / (e + 1.0)
     return x.choose(">", 20.0, x, value), x.choose(">", 20.0, 1.0, slope)

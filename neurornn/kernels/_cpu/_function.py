@@ -13,7 +13,7 @@ from neurornn.kernels._cpu._engine import Arriving, Forward, Matrices
 from neurornn.kernels._problem import Circuit, Credit, DiagonalHop, ExactHop, FixedHop, Noise, Run
 from neurornn.kernels._reference import run_reference
 
-_Options = tuple[Circuit, Noise | None, Credit, bool, bool, int | None]
+_Options = tuple[Circuit, Noise | None, Credit, bool, bool, int | None, bool]
 
 
 def run_compiled(
@@ -43,7 +43,7 @@ def run_compiled(
         The run; every array is differentiable once, and twice through the reference.
     """
     alpha = circuit.alpha.expand(circuit.W_rec.shape[0])
-    options = (circuit, noise, credit, record, costs, checkpoint_every)
+    options = (circuit, noise, credit, record, costs, checkpoint_every, torch.is_grad_enabled())
     tensors = (
         circuit.W_rec,
         circuit.W_in,
@@ -62,14 +62,14 @@ def run_compiled(
 class _Loop(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, options: _Options, *tensors: Tensor | None) -> tuple[Tensor | None, ...]:
-        circuit, noise, _, record, costs, checkpoint_every = options
+        circuit, noise, _, record, costs, checkpoint_every, watched = options
         W_rec, W_in, bias, W_out, bias_out, alpha, inputs, start = (_array(each) for each in tensors)
         inside, outside = (
             (torch.zeros_like(tensors[5]),) * 2  # type: ignore[arg-type]
             if noise is None
             else noise.scales(tensors[5].detach(), circuit.form)  # type: ignore[union-attr]
         )
-        keep = any(ctx.needs_input_grad)
+        keep = watched and any(ctx.needs_input_grad)  # which say the same under no_grad
         run = Forward(
             Matrices(W_rec, W_in, bias, W_out, bias_out, alpha, inside.numpy(), outside.numpy()),
             circuit.form,
@@ -78,7 +78,7 @@ class _Loop(torch.autograd.Function):
             start,
             None
             if noise is None
-            else noise.key
+            else noise.key or 0
             if noise.values is None
             else np.ascontiguousarray(_array(noise.values)),
             0 if noise is None else noise.first_step,
@@ -88,24 +88,26 @@ class _Loop(torch.autograd.Function):
             checkpoint_every=checkpoint_every,
         )
         ctx.set_materialize_grads(False)
-        if keep:
-            ctx.run, ctx.options = run, options
-            ctx.save_for_backward(*tensors)
-        rates, states = (run.rates, run.states) if record else (None, None)
-        if states is rates:
-            rates = None
         n = run.n_units
-        return (
+        kept, rates = torch.from_numpy(run.kept), torch.from_numpy(run.rates)[:, :, :n]
+        states = rates if run.states is run.rates else kept[:, :, :n]
+        results = (
             torch.from_numpy(run.output),
             torch.from_numpy(np.ascontiguousarray(run.final)),
-            None if states is None else torch.from_numpy(states)[:, :, :n],
-            None if rates is None else torch.from_numpy(rates)[:, :, :n],
+            states if record else None,
+            rates if record and states is not rates else None,
             torch.from_numpy(run.costs / n) if costs else None,
         )
+        if keep:  # torch refuses to go back if one of these was changed, and lets go of them afterwards
+            ctx.save_for_backward(*tensors, kept, None if noise is None else noise.values)
+            run.forget()
+            ctx.run, ctx.options = run, options
+        return results
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        tensors, run = ctx.saved_tensors, ctx.run
+        *tensors, kept, _ = ctx.saved_tensors
+        run = ctx.run
         if torch.is_grad_enabled():  # the user wants to differentiate what is returned here
             return None, *_differentiable(ctx.options, tensors, gradients)
         credit = ctx.options[2]
@@ -115,6 +117,7 @@ class _Loop(torch.autograd.Function):
         feedback = tensors[3] if credit.feedback is None else credit.feedback
         needed = ctx.needs_input_grad[1:]
         found = run.adjoint(
+            kept.numpy(),
             Arriving(at_output, at_mean, at_state, at_rate, at_final),
             _hop(tensors[0], credit),
             _array(feedback),
@@ -149,10 +152,10 @@ def _hop(W_rec: Tensor, credit: Credit) -> NDArray[Any] | None:
 
 
 def _differentiable(
-    options: _Options, tensors: tuple[Tensor, ...], gradients: tuple[Tensor | None, ...]
+    options: _Options, tensors: list[Tensor], gradients: tuple[Tensor | None, ...]
 ) -> list[Tensor | None]:
     """The same gradients as a graph, by running the reference."""
-    circuit, noise, credit, _, costs, _ = options
+    circuit, noise, credit, _, costs, *_ = options
     with torch.enable_grad():
         W_rec, W_in, bias, W_out, bias_out, alpha, inputs, start = tensors
         again = circuit._replace(
