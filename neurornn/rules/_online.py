@@ -1,0 +1,255 @@
+"""Running a leaky network forward in time, with a gradient at every step."""
+
+__all__ = ["AbstractForwardRule"]
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from neurornn import kernels
+from neurornn._threads import single_threaded
+from neurornn.kernels import Circuit
+from neurornn.networks import CTRNN, AbstractNetwork, Trajectory
+from neurornn.objective import Objective
+from neurornn.rules._base import AbstractOnlineRule
+from neurornn.rules._steps import AbstractTraces, Columns, Setting, Step
+from neurornn.trials import Trials
+
+_BLOCK: Final = 32  # steps whose activity is held at once
+
+
+class AbstractForwardRule(AbstractOnlineRule):
+    """A rule that carries traces forward through a leaky network.
+
+    Read-out weights receive their exact gradient. Penalties on the weights are differentiated exactly, each
+    part of a trial by its share of the steps.
+
+    Attributes:
+        update_every: Steps between updates; None for one update after the trial.
+    """
+
+    _draws: ClassVar[bool] = False
+    """Whether the rule needs random numbers of its own."""
+
+    update_every: int | None
+
+    def __post_init__(self) -> None:
+        every = self.update_every
+        if every is not None and (
+            isinstance(every, bool) or not isinstance(every, int | np.integer) or every < 1
+        ):
+            raise ValueError(
+                f"update_every must be a whole number of steps, at least 1, or None for one update after the trial: got "
+                f"{every!r}."
+            )
+
+    @abstractmethod
+    def _traces(self, network: CTRNN, setting: Setting) -> AbstractTraces:
+        """The traces before the first step."""
+
+    def _learning(self, network: CTRNN) -> AbstractContextManager[None]:
+        """Within this context the gradients of a part are handed over."""
+        return nullcontext()
+
+    @override
+    def parts(
+        self,
+        network: AbstractNetwork,
+        trials: Trials,
+        *,
+        objective: Objective = Objective(),
+        generator: torch.Generator | None = None,
+    ) -> Iterator[Tensor]:
+        name = type(self).__name__
+        if not isinstance(network, CTRNN):
+            raise TypeError(
+                f"{name} is derived for the leaky network CTRNN: got a {type(network).__name__}. Use rules.BPTT()."
+            )
+        network.check_trials(trials)
+        trials = trials.to(next(network.parameters()))
+        network.check_inputs(trials.inputs)
+        if self._draws and generator is None:
+            raise ValueError(
+                f"{name} draws random numbers and they need an explicit source. Pass "
+                "generator=torch.Generator().manual_seed(...)."
+            )
+        key = network.noise_key(generator) if self._draws or network.sigma_rec > 0 else None
+        circuit = _detached(network.circuit())
+        state = network.initial_state(trials.n_trials).detach()
+        columns = Columns(
+            network.n_units,
+            network.n_inputs,
+            bias=network.bias is not None,
+            alpha=network.time_constant.bounds is not None,
+            start=isinstance(network.start, torch.nn.Parameter),
+        )
+        with torch.no_grad():
+            traces = self._traces(network, Setting(columns, circuit, state, key))
+        run = _Run(network, trials, objective, columns, key, traces, state)
+        every = trials.n_steps if self.update_every is None else self.update_every
+        for first in range(0, trials.n_steps, every):
+            with self._learning(network):
+                part = run.advance(first, min(first + every, trials.n_steps))
+            yield part
+
+
+@dataclass
+class _Run:
+    """A batch of trials under way."""
+
+    network: CTRNN
+    trials: Trials
+    objective: Objective
+    columns: Columns
+    key: int | None
+    traces: AbstractTraces
+    state: Tensor
+
+    def advance(self, first: int, stop: int) -> Tensor:
+        """Some steps further: their gradient is added and their part of the objective returned."""
+        with single_threaded():
+            live = self.network.circuit()
+            circuit = _detached(live)
+            gradient = self.state.new_zeros(self.columns.n_units, self.columns.total)
+            readout = torch.zeros_like(circuit.W_out)
+            offset = readout.new_zeros(readout.shape[0])
+            loss = self.state.new_zeros(())
+            for block in range(first, stop, _BLOCK):
+                part, steps = self._block(circuit, block, min(block + _BLOCK, stop))
+                loss += part
+                with torch.no_grad():
+                    for step in steps:
+                        gradient += self.traces.advance(step)
+                        of_matrix, of_bias = self.traces.read_out(step)
+                        readout += of_matrix
+                        offset += of_bias
+            self._hand_over(live, gradient, readout, offset)
+            penalty = self.objective.of_weights(self.network) * ((stop - first) / self.trials.n_steps)
+            if penalty.requires_grad:
+                penalty.backward()
+            return loss + penalty.detach()
+
+    def _block(self, circuit: Circuit, first: int, stop: int) -> tuple[Tensor, list[Step]]:
+        """The loss of some steps, and the steps."""
+        trials, alpha, phi = self.trials, circuit.alpha, circuit.activation
+        inputs = trials.inputs[:, first:stop]
+        with torch.no_grad():
+            drive = torch.nn.functional.linear(inputs, circuit.W_in, circuit.bias)
+            inside, kick = self._noise(circuit, first, stop)
+            drive = drive if inside is None else drive + inside
+            states = kernels.integrate(
+                self.state, drive, circuit.W_rec, alpha, activation=phi, form=circuit.form, kick=kick
+            )
+            before = torch.cat([self.state[:, None], states[:, :-1]], 1)
+            current_form = circuit.form == "current"
+            rate, rate_before = (phi(states), phi(before)) if current_form else (states, before)
+            potential = rate_before @ circuit.W_rec.t() + drive
+            if current_form:
+                gain, slope, slope_before = (
+                    alpha.expand_as(states),
+                    phi.derivative(states),
+                    phi.derivative(before),
+                )
+            else:
+                gain, slope, slope_before = alpha * phi.derivative(potential), *[torch.ones_like(states)] * 2
+            pace = None
+            if self.columns.alpha:
+                pace = (potential if current_form else phi(potential)) - before
+                if inside is not None:
+                    pace = pace - gain * inside / (2 * alpha)
+                if kick is not None:
+                    pace = pace + kick / (2 * alpha)
+            ones = [states.new_ones(*states.shape[:2], 1)] if self.columns.bias else []
+            presynaptic = torch.cat([rate_before, inputs, *ones], 2)
+            self.state = states[:, -1]
+        loss, error, direct = self._teach(circuit, states, rate, first)
+        valid = trials.valid
+        after = torch.cat([valid[:, 1:], torch.zeros_like(valid[:, :1])], 1)
+        ends = valid * (1 - after)
+        steps = [
+            Step(
+                t,
+                circuit,
+                self.columns,
+                gain[:, k],
+                slope_before[:, k],
+                presynaptic[:, k],
+                None if pace is None else pace[:, k],
+                drive[:, k],
+                None if kick is None else kick[:, k],
+                states[:, k],
+                slope[:, k],
+                rate[:, k],
+                trials.targets[:, t],
+                error[:, k],
+                direct[:, k],
+                valid[:, t],
+                ends[:, t],
+            )
+            for k, t in enumerate(range(first, stop))
+        ]
+        return loss, steps
+
+    def _noise(self, circuit: Circuit, first: int, stop: int) -> tuple[Tensor | None, Tensor | None]:
+        """Noise inside the activation and on the state, in the steps asked for."""
+        network = self.network
+        if network.sigma_rec == 0:
+            return None, None
+        noise = kernels.Noise(network.sigma_rec, network.noise, self.key, first_step=first)
+        numbers = noise.numbers(self.trials.n_trials, stop - first, network.n_units, self.state)
+        inside, outside = noise.scales(circuit.alpha, circuit.form)
+        if circuit.form == "rate" and noise.place == "input":
+            return inside * numbers, None
+        return None, outside * numbers
+
+    def _teach(
+        self, circuit: Circuit, states: Tensor, rate: Tensor, first: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The loss of some steps and its derivatives with respect to outputs and rates."""
+        output = torch.nn.functional.linear(rate, circuit.W_out, circuit.bias_out).detach().requires_grad_()
+        rate = rate.detach().requires_grad_()
+        with torch.enable_grad():
+            run = Trajectory(states, rate, output, states[:, -1])
+            loss = self.objective.of_steps(self.trials, run, start=first)
+            error, direct = torch.autograd.grad(loss, (output, rate), allow_unused=True)
+        return loss.detach(), error, torch.zeros_like(rate) if direct is None else direct
+
+    def _hand_over(self, live: Circuit, gradient: Tensor, readout: Tensor, offset: Tensor) -> None:
+        """Through the effective matrices to the parameters."""
+        n, synaptic = self.columns.n_units, self.columns.synaptic
+        found: list[tuple[Tensor | None, Tensor]] = [
+            (live.W_rec, gradient[:, :n]),
+            (live.W_in, gradient[:, n : n + self.columns.n_inputs]),
+            (live.W_out, readout),
+            (live.bias_out, offset),
+        ]
+        if self.columns.bias:
+            found.append((live.bias, gradient[:, synaptic - 1]))
+        if self.columns.alpha:
+            found.append((live.alpha, gradient[:, synaptic]))
+        if self.columns.start:
+            found.append((self.network.start, gradient[:, -1]))
+        wanted = [(tensor, grad) for tensor, grad in found if tensor is not None and tensor.requires_grad]
+        if wanted:
+            tensors, gradients = zip(*wanted, strict=True)
+            torch.autograd.backward(tensors, [each.contiguous() for each in gradients])
+
+
+def _detached(circuit: Circuit) -> Circuit:
+    """The same numbers, out of reach of autograd."""
+    bias, bias_out = (None if each is None else each.detach() for each in (circuit.bias, circuit.bias_out))
+    return circuit._replace(
+        W_rec=circuit.W_rec.detach(),
+        W_in=circuit.W_in.detach(),
+        bias=bias,
+        W_out=circuit.W_out.detach(),
+        bias_out=bias_out,
+        alpha=circuit.alpha.detach(),
+    )
