@@ -1,8 +1,51 @@
 """How gradients are made: a rule replaces ``loss.backward()`` and nothing else."""
 
-__all__ = ["BPTT", "AbstractOnlineRule", "AbstractRule", "TruncatedBPTT"]
+__all__ = [
+    "BPTT",
+    "DNI",
+    "MDGL",
+    "RFLO",
+    "RTRL",
+    "UORO",
+    "AbstractFeedback",
+    "AbstractOnlineRule",
+    "AbstractRule",
+    "Adaptive",
+    "EProp",
+    "FeedbackAlignment",
+    "Given",
+    "KHop",
+    "KeRNL",
+    "KroneckerRTRL",
+    "ModProp",
+    "Random",
+    "ReverseKroneckerRTRL",
+    "SnAp",
+    "SnAp1",
+    "Symmetric",
+    "TruncatedBPTT",
+]
 
 from neurornn.rules._base import AbstractOnlineRule as AbstractOnlineRule
 from neurornn.rules._base import AbstractRule as AbstractRule
 from neurornn.rules._bptt import BPTT as BPTT
 from neurornn.rules._bptt import TruncatedBPTT as TruncatedBPTT
+from neurornn.rules._celltypes import MDGL as MDGL
+from neurornn.rules._celltypes import ModProp as ModProp
+from neurornn.rules._dni import DNI as DNI
+from neurornn.rules._feedback import AbstractFeedback as AbstractFeedback
+from neurornn.rules._feedback import Adaptive as Adaptive
+from neurornn.rules._feedback import Given as Given
+from neurornn.rules._feedback import Random as Random
+from neurornn.rules._feedback import Symmetric as Symmetric
+from neurornn.rules._hops import KHop as KHop
+from neurornn.rules._kernl import KeRNL as KeRNL
+from neurornn.rules._local import RFLO as RFLO
+from neurornn.rules._local import EProp as EProp
+from neurornn.rules._local import FeedbackAlignment as FeedbackAlignment
+from neurornn.rules._local import SnAp1 as SnAp1
+from neurornn.rules._rtrl import RTRL as RTRL
+from neurornn.rules._rtrl import SnAp as SnAp
+from neurornn.rules._stochastic import UORO as UORO
+from neurornn.rules._stochastic import KroneckerRTRL as KroneckerRTRL
+from neurornn.rules._stochastic import ReverseKroneckerRTRL as ReverseKroneckerRTRL

@@ -2,6 +2,7 @@
 
 __all__ = ["BPTT", "TruncatedBPTT"]
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +11,14 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn._threads import single_threaded
-from neurornn.networks import AbstractNetwork
+from neurornn.networks import CTRNN, AbstractNetwork, Trajectory
 from neurornn.objective import Objective
-from neurornn.rules._base import AbstractRule
+from neurornn.rules._recursion import AbstractReverseRule, Recording, propagate
 from neurornn.trials import Trials
 
 
 @dataclass(frozen=True)
-class BPTT(AbstractRule):
+class BPTT(AbstractReverseRule):
     r"""Back-propagation through time: the exact gradient of the objective.
 
     Attributes:
@@ -72,9 +73,13 @@ class BPTT(AbstractRule):
             loss.backward()
         return loss.detach()
 
+    @override
+    def adjoint(self, network: CTRNN, recording: Recording, memory: Mapping[str, Tensor]) -> Tensor:
+        return propagate(recording, recording.signal(None), recording.circuit.W_rec)
+
 
 @dataclass(frozen=True)
-class TruncatedBPTT(AbstractRule):
+class TruncatedBPTT(AbstractReverseRule):
     r"""Truncated back-propagation: every ``every`` steps the loss of those steps travels ``depth`` steps back.
 
     Trials are cut into blocks of ``every`` steps. The loss of a block is back-propagated through the block and
@@ -122,35 +127,61 @@ class TruncatedBPTT(AbstractRule):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         network.check_trials(trials)
-        if self.depth > trials.n_steps:
-            raise ValueError(
-                f"A truncation of {self.depth} steps is longer than the trials of {trials.n_steps} steps "
-                f"({trials.n_steps * trials.info.dt:g} ms). Use rules.BPTT(), or a depth within the shortest batch."
-            )
+        self._check_length(trials.n_steps, f" ({trials.n_steps * trials.info.dt:g} ms)")
         trials = trials.to(next(network.parameters()))
-        noise = network.draw_noise(trials.n_trials, trials.n_steps, generator)
+        key = None if network.sigma_rec == 0 else network.noise_key(generator)
         with single_threaded():
-            return self._blocks(network, trials, objective, noise)
+            return self._blocks(network, trials, objective, key)
+
+    @override
+    def adjoint(self, network: CTRNN, recording: Recording, memory: Mapping[str, Tensor]) -> Tensor:
+        n_steps = recording.inputs.shape[1]
+        self._check_length(n_steps)
+        signal = recording.signal(None)
+        total = torch.zeros_like(signal)
+        for block in range(0, n_steps, self._block):
+            start, end = self._window(block, n_steps)
+            window, own = recording.during(start, end + 1), signal[:, start : end + 1].clone()
+            own[:, : block - start + 1] = 0
+            found = propagate(window, own, recording.circuit.W_rec)
+            reached = slice(0 if start == 0 else 1, None)  # a window does not reach the state it starts from
+            total[:, start : end + 1][:, reached] += found[:, reached]
+        return total
+
+    def _window(self, block: int, n_steps: int) -> tuple[int, int]:
+        return max(0, block + self._block - self.depth), min(block + self._block, n_steps)
+
+    def _check_length(self, n_steps: int, duration: str = "") -> None:
+        if self.depth > n_steps:
+            raise ValueError(
+                f"A truncation of {self.depth} steps is longer than the trials of {n_steps} steps{duration}. Use "
+                "rules.BPTT(), or a depth within the shortest batch."
+            )
 
     def _blocks(
-        self, network: AbstractNetwork, trials: Trials, objective: Objective, noise: Tensor | None
+        self, network: AbstractNetwork, trials: Trials, objective: Objective, key: int | None
     ) -> Tensor:
-        n_steps = trials.n_steps
-        with torch.no_grad():
-            states = network(trials.inputs, noise=noise).state
-        total = states.new_zeros(())
-        for block in range(0, n_steps, self._block):
-            end = min(block + self._block, n_steps)
-            start = max(0, block + self._block - self.depth)
-            run = network(
-                trials.inputs[:, start:end],
-                None if start == 0 else states[:, start - 1],
-                noise=None if noise is None else noise[:, start:end],
+        total = trials.inputs.new_zeros(())
+        at, state = 0, network.initial_state(trials.n_trials)
+        for block in range(0, trials.n_steps, self._block):
+            start, end = self._window(block, trials.n_steps)
+            if start > at:
+                with torch.no_grad():
+                    state = network.stretch(trials.inputs[:, at:start], state, key, at, record=False).final
+            run = network.stretch(
+                trials.inputs[:, start:end], state, key, start, record=objective.costs_rates
             )
-            tail = run._replace(output=run.output[:, block - start :], rate=run.rate[:, block - start :])
+            tail = run._replace(output=run.output[:, block - start :])
+            if isinstance(tail, Trajectory):
+                tail = tail._replace(rate=tail.rate[:, block - start :])
             loss = objective.of_steps(trials, tail, start=block)
             loss.backward()
             total += loss.detach()
+            at = start
+            if self.depth == self._block:
+                at, state = end, run.final.detach()
+            elif start == 0:
+                state = network.initial_state(trials.n_trials)  # its graph was used up
         weights = objective.of_weights(network)
         if weights.requires_grad:
             weights.backward()
