@@ -33,7 +33,18 @@ TYPES: Final[tuple[type, ...]] = (
     objective.CrossEntropy,
     objective.Objective,
     objective.SquaredError,
+    rules.Adaptive,
     rules.BPTT,
+    rules.EProp,
+    rules.FeedbackAlignment,
+    rules.Given,
+    rules.KHop,
+    rules.MDGL,
+    rules.ModProp,
+    rules.RFLO,
+    rules.Random,
+    rules.SnAp1,
+    rules.Symmetric,
     rules.TruncatedBPTT,
 )
 """Every dataclass of the core that a configuration may name."""

@@ -20,7 +20,22 @@ from neurornn.networks import CTRNN, LearnedTau
 from neurornn.objective import CrossEntropy, Objective, SquaredError
 from neurornn.tasks import AbstractTask
 
-RULES = {"bptt": rules.BPTT, "truncated-bptt": rules.TruncatedBPTT}
+RULES: dict[str, type[rules.AbstractRule]] = {
+    "bptt": rules.BPTT,
+    "truncated-bptt": rules.TruncatedBPTT,
+    "rflo": rules.RFLO,
+    "e-prop": rules.EProp,
+    "snap-1": rules.SnAp1,
+    "feedback-alignment": rules.FeedbackAlignment,
+    "k-hop": rules.KHop,
+    "mdgl": rules.MDGL,
+    "modprop": rules.ModProp,
+}
+FEEDBACK: dict[str, type] = {
+    "symmetric": rules.Symmetric,
+    "random": rules.Random,
+    "adaptive": rules.Adaptive,
+}
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
@@ -151,7 +166,9 @@ class TrainingOptions:
     """How it is trained.
 
     Attributes:
-        rule: Learning rule: bptt, or truncated-bptt:depth=20,every=10 with lengths in time steps.
+        rule: Learning rule: bptt; truncated-bptt:depth=20,every=10 with lengths in time steps; rflo, e-prop, snap-1,
+            feedback-alignment, k-hop:k=2, mdgl or modprop, with options as in rflo:feedback=random(seed=1). Feedback is symmetric, random or
+            adaptive(rate, decay).
         optimizer: adam, adamw, rmsprop or sgd, with options as in adam:lr=0.003 (lr is the learning rate).
         n_steps: Number of training steps at most.
         batch_size: Trials in a training step.
@@ -205,7 +222,9 @@ class TrainingOptions:
         Returns:
             The rule.
         """
-        rule: rules.AbstractRule = build(self.rule, RULES, what="learning rule")
+        rule: rules.AbstractRule = build(
+            self.rule, RULES, what="learning rule", calls=FEEDBACK, called="feedback"
+        )
         return rule
 
     def build_optimizer(self, network: CTRNN) -> torch.optim.Optimizer:

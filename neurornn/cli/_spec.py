@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, get_type_hints
 
 from neurornn._words import did_you_mean
-from neurornn.config import decode
+from neurornn.config import decode, encode
 
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
 _OPTION = re.compile(r"[A-Za-z]\w*")
@@ -61,13 +61,14 @@ def value_of(text: str, calls: Mapping[str, type] | None = None) -> Any:  # noqa
 
     Args:
         text: What the user wrote.
-        calls: Dataclasses that may be written ``name(value, value)``, by name.
+        calls: Dataclasses that may be written ``name(value, value)``, ``name(option=value)`` or, if they need no value,
+            ``name``, by name.
 
     Returns:
         The value; a call becomes a dictionary that :func:`neurornn.config.decode` understands.
 
     Raises:
-        SpecError: If brackets do not match, or a call has too many or too few values.
+        SpecError: If brackets do not match, or a call has too many, too few or unknown values.
 
     Examples:
         >>> [value_of(text) for text in ("3", "0.5", "none", "true", "relu", "[1, [2, 3]]")]
@@ -85,6 +86,8 @@ def value_of(text: str, calls: Mapping[str, type] | None = None) -> Any:  # noqa
     if inside is not None:
         return [value_of(part, calls) for part in inside]
     call = _CALL.fullmatch(text)
+    if call is None and calls is not None and text.lower() in calls and not _needed(calls[text.lower()]):
+        return _call(calls[text.lower()], text, [], calls)
     if call is None or calls is None:
         _split(text)
         return text
@@ -92,7 +95,7 @@ def value_of(text: str, calls: Mapping[str, type] | None = None) -> Any:  # noqa
         raise SpecError(
             f"'{text}' is not known.{did_you_mean(call[1].lower(), calls)} Known: {', '.join(calls)}."
         )
-    return _call(calls[call[1].lower()], text, [value_of(part, calls) for part in _split(call[2])])
+    return _call(calls[call[1].lower()], text, _split(call[2]), calls)
 
 
 def build(
@@ -101,6 +104,7 @@ def build(
     *,
     what: str,
     calls: Mapping[str, type] | None = None,
+    called: str = "distribution",
 ) -> Any:  # noqa: ANN401
     """Make the dataclass that a piece of text describes; every value is checked against its annotation.
 
@@ -109,6 +113,7 @@ def build(
         known: Dataclasses by name.
         what: What the user was choosing, for the error message: ``"learning rule"``.
         calls: Dataclasses that may appear inside a value, as in ``delay=uniform(300, 1200)``.
+        called: What they are, for the error message.
 
     Returns:
         The object.
@@ -127,7 +132,7 @@ def build(
             f"No {what} is called '{name}'.{did_you_mean(name, known)} Known: {', '.join(known)}."
         )
     try:
-        values = fields_of(known[name], raw, what=f"The {what} '{name}'", calls=calls)
+        values = fields_of(known[name], raw, what=f"The {what} '{name}'", calls=calls, called=called)
         return known[name](**values)
     except SpecError:
         raise
@@ -136,7 +141,12 @@ def build(
 
 
 def fields_of(
-    cls: type, raw: Mapping[str, str], *, what: str, calls: Mapping[str, type] | None = None
+    cls: type,
+    raw: Mapping[str, str],
+    *,
+    what: str,
+    calls: Mapping[str, type] | None = None,
+    called: str = "distribution",
 ) -> dict[str, Any]:
     """Arguments of a dataclass from text.
 
@@ -145,6 +155,7 @@ def fields_of(
         raw: Values as text, by name of the field.
         what: The object, for the error message.
         calls: As in :func:`build`.
+        called: As in :func:`build`.
 
     Returns:
         Checked values, by name of the field.
@@ -159,13 +170,7 @@ def fields_of(
             raise SpecError(
                 f"{what} has no option '{key}'.{did_you_mean(key, allowed)} It has: {', '.join(allowed) or 'none'}."
             )
-    missing = [
-        name
-        for name, each in allowed.items()
-        if each.default is dataclasses.MISSING
-        and each.default_factory is dataclasses.MISSING
-        and name not in raw
-    ]
+    missing = [name for name in _needed(cls) if name not in raw]
     if missing:
         raise SpecError(f"{what} needs {' and '.join(f'{name}=...' for name in missing)} after a colon.")
     types = tuple((calls or {}).values())
@@ -176,26 +181,61 @@ def fields_of(
         except SpecError:
             raise
         except ValueError as error:
-            raise SpecError(f"{what} cannot have {key}={text}. {_plainly(str(error), calls)}") from error
+            raise SpecError(
+                f"{what} cannot have {key}={text}. {_plainly(str(error), calls, called)}"
+            ) from error
     return values
 
 
-def _call(cls: type, text: str, values: list[Any]) -> dict[str, Any]:
+def _needed(cls: type) -> list[str]:
+    """Fields without a default."""
+    return [
+        each.name
+        for each in dataclasses.fields(cls)
+        if each.init and each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+    ]
+
+
+def _call(cls: type, text: str, parts: list[str], calls: Mapping[str, type]) -> dict[str, Any]:
     names = [each.name for each in dataclasses.fields(cls) if each.init]
     if names == ["values"]:  # one field that takes them all, as in choice(800, 900)
-        return {"type": cls.__name__, "values": values}
-    if len(values) != len(names):
-        name = text.partition("(")[0].strip()
-        raise SpecError(
-            f"'{text}' has {len(values)} values and {len(names)} are needed: {name}({', '.join(names)})."
-        )
-    return {"type": cls.__name__, **dict(zip(names, values, strict=True))}
+        return {"type": cls.__name__, "values": [value_of(part, calls) for part in parts]}
+    name, given, needed = text.partition("(")[0].strip(), dict[str, Any](), _needed(cls)
+    wanted = f"{len(names)}" if len(needed) == len(names) else f"{len(needed)} to {len(names)}"
+    wrong = SpecError(
+        f"'{text}' has {len(parts)} values and {wanted} are needed: {name}({', '.join(names)})."
+    )
+    if len(parts) > len(names):
+        raise wrong
+    for place, part in enumerate(parts):
+        option, equals, value = (side.strip() for side in part.partition("="))
+        key = option.replace("-", "_") if equals else names[place]
+        if key not in names:
+            raise SpecError(
+                f"'{name}' has no option '{key}'.{did_you_mean(key, names)} It has: {', '.join(names)}."
+            )
+        if key in given:
+            raise SpecError(f"'{text}' gives '{key}' twice. Keep one.")
+        given[key] = value_of(value if equals else part, calls)
+    if not given.keys() >= set(needed):
+        raise wrong
+    return {"type": cls.__name__, **_defaults(cls), **given}
 
 
-def _plainly(message: str, calls: Mapping[str, type] | None) -> str:
+def _defaults(cls: type) -> dict[str, Any]:
+    made = {}
+    for each in dataclasses.fields(cls):
+        if each.default is not dataclasses.MISSING:
+            made[each.name] = encode(each.default)
+        elif each.default_factory is not dataclasses.MISSING:
+            made[each.name] = encode(each.default_factory())
+    return made
+
+
+def _plainly(message: str, calls: Mapping[str, type] | None, called: str) -> str:
     """A message about a configuration in the words of the command line."""
     message = re.sub(
-        r"a dictionary with a 'type' among [\w, ]+", f"a distribution ({', '.join(calls or {})})", message
+        r"a dictionary with a 'type' among [\w, ]+", f"a {called} ({', '.join(calls or {})})", message
     )
     return message.replace("must be a list", "must be a list like [0.1,0.2]").replace("null", "none")
 
