@@ -11,6 +11,7 @@ __all__ = [
     "AbstractOnlineRule",
     "AbstractRule",
     "Adaptive",
+    "AlignmentCallback",
     "EProp",
     "FeedbackAlignment",
     "Given",
@@ -24,8 +25,13 @@ __all__ = [
     "SnAp1",
     "Symmetric",
     "TruncatedBPTT",
+    "alignment",
+    "plot_alignment",
 ]
 
+from neurornn.rules._alignment import alignment as alignment
+from neurornn.rules._alignment_plot import plot_alignment as plot_alignment
+from neurornn.rules._alignment_training import AlignmentCallback as AlignmentCallback
 from neurornn.rules._base import AbstractOnlineRule as AbstractOnlineRule
 from neurornn.rules._base import AbstractRule as AbstractRule
 from neurornn.rules._bptt import BPTT as BPTT
