@@ -108,7 +108,7 @@ class _Loop(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         *tensors, kept, _ = ctx.saved_tensors
         run = ctx.run
-        if torch.is_grad_enabled():  # the user wants to differentiate what is returned here
+        if torch.is_grad_enabled() or _many(gradients):  # what is returned must be differentiable
             return None, *_differentiable(ctx.options, tensors, gradients)
         credit = ctx.options[2]
         at_output, at_final, at_state, at_rate, at_mean = (_contiguous(each) for each in gradients)
@@ -138,6 +138,14 @@ class _Loop(torch.autograd.Function):
             torch.from_numpy(np.ascontiguousarray(each)) if wanted else None
             for each, wanted in zip(order, needed, strict=True)
         )
+
+
+def _many(gradients: tuple[Tensor | None, ...]) -> bool:
+    """Whether these are many gradients at once."""
+    functorch = torch._C._functorch
+    return functorch.peek_interpreter_stack() is not None or any(
+        each is not None and functorch.is_legacy_batchedtensor(each) for each in gradients
+    )
 
 
 def _hop(W_rec: Tensor, credit: Credit) -> NDArray[Any] | None:
