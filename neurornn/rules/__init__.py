@@ -19,6 +19,8 @@ __all__ = [
     "KeRNL",
     "KroneckerRTRL",
     "ModProp",
+    "OnlineEProp",
+    "OnlineRFLO",
     "Random",
     "ReverseKroneckerRTRL",
     "SnAp",
@@ -50,6 +52,8 @@ from neurornn.rules._local import RFLO as RFLO
 from neurornn.rules._local import EProp as EProp
 from neurornn.rules._local import FeedbackAlignment as FeedbackAlignment
 from neurornn.rules._local import SnAp1 as SnAp1
+from neurornn.rules._online_local import OnlineEProp as OnlineEProp
+from neurornn.rules._online_local import OnlineRFLO as OnlineRFLO
 from neurornn.rules._rtrl import RTRL as RTRL
 from neurornn.rules._rtrl import SnAp as SnAp
 from neurornn.rules._stochastic import UORO as UORO

@@ -1,0 +1,116 @@
+"""Updates within a trial: they tend to the offline gradient, follow the moving weights, train and continue."""
+
+import math
+
+import pytest
+import torch
+from online import PENALTIES, T, gradients, make_network
+from toys import toy_trials
+
+import neurornn
+from neurornn import CTRNN, Objective, tasks
+from neurornn.rules import DNI, RTRL, UORO, KeRNL, KroneckerRTRL, ReverseKroneckerRTRL, SnAp
+
+RULES = [
+    RTRL(),
+    SnAp(2),
+    UORO(),
+    KroneckerRTRL(),
+    ReverseKroneckerRTRL(),
+    KeRNL(rate=0.0),
+    DNI(rate=0.0),
+    KeRNL(),
+]
+
+
+def updated_within(rule, trials, lr):
+    """What a rule hands over in all while plain gradient descent moves the weights, and how far they moved."""
+    network = make_network()
+    total = {name: torch.zeros_like(p) for name, p in network.named_parameters()}
+    network.zero_grad()
+    for _ in rule.parts(network, trials, objective=PENALTIES, generator=torch.Generator().manual_seed(0)):
+        with torch.no_grad():
+            for name, p in network.named_parameters():
+                total[name] += p.grad
+                p -= lr * p.grad
+        network.zero_grad()
+    return total
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: type(rule).__name__)
+def test_updates_within_the_trial_tend_to_the_offline_gradient_with_the_rate(rule):
+    """The difference is of the first order in the learning rate: a tenth of the rate, a tenth of the difference."""
+    trials = toy_trials(3, T)
+    online = type(rule)(**{**vars(rule), "update_every": 1})
+    offline = gradients(rule, make_network(), trials)[1]
+    far, near = (
+        math.sqrt(
+            sum(
+                (updated_within(online, trials, lr)[name] - grad).square().sum()
+                for name, grad in offline.items()
+            )
+        )
+        for lr in (1e-3, 1e-4)
+    )
+    assert far > 1e-8 and far / near == pytest.approx(10, rel=0.1)
+
+
+def test_rtrl_online_is_the_gradient_along_the_trajectory_that_was_visited():
+    """Against autograd through steps that each use their own copy of the weights."""
+    network, trials, lr = make_network(tau=60.0), toy_trials(3, T), 0.3
+    noise = network.draw_noise(3, T, torch.Generator().manual_seed(0))
+    raws, x = [], network.initial_state(3)
+    parts = RTRL(1).parts(network, trials, objective=Objective(), generator=torch.Generator().manual_seed(0))
+    network.zero_grad()
+    for t in range(T):
+        raws.append(network.recurrent.raw.detach().clone().requires_grad_())
+        drive = trials.inputs[:, t] @ network.W_in.detach().T + network.bias.detach()
+        alpha = network.alpha
+        pull = torch.tanh(x) @ raws[-1].T + drive + (2 / alpha).sqrt() * 0.2 * noise[:, t]
+        x = (1 - alpha) * x + alpha * pull
+        error = (
+            (torch.tanh(x) @ network.W_out.detach().T + network.bias_out.detach() - trials.targets[:, t])
+            .square()
+            .mean(-1)
+        )
+        loss = (trials.mask[:, t] * error).sum() / trials.mask.sum()
+        found = next(parts)
+        torch.testing.assert_close(found, loss.detach())
+        expected = sum(torch.autograd.grad(loss, raws, retain_graph=True))
+        torch.testing.assert_close(network.recurrent.raw.grad, expected, rtol=1e-10, atol=1e-13)
+        with torch.no_grad():
+            for p in network.parameters():
+                p -= lr * p.grad
+        network.zero_grad()
+    assert list(parts) == []
+
+
+@pytest.mark.parametrize("rule", [RTRL(1), KeRNL(update_every=1), DNI(update_every=3)])
+def test_training_with_updates_within_trials_continues_to_the_same_bytes(rule, tmp_path):
+    task = tasks.make("perceptual-decision", dt=50.0)
+
+    def run(n_steps, path):
+        network = CTRNN(task.n_inputs, 6, task.n_outputs, dt=50.0, sigma_rec=0.1)
+        options = {"rule": rule, "batch_size": 3, "validate_every": 1, "n_validation": 4}
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+        result = neurornn.train(
+            network, task, optimizer=optimizer, n_steps=n_steps, checkpoint=path, **options
+        )
+        return result, path.read_bytes()
+
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    result, expected = run(3, whole)
+    run(1, stopped)
+    assert run(3, stopped)[1] == expected
+    assert (result.history.gradient_norm > 0).all()
+
+
+def test_updates_within_trials_learn():
+    task = tasks.make("perceptual-decision", dt=50.0, sigma_in=0.0)
+    network = CTRNN(task.n_inputs, 12, task.n_outputs, dt=50.0, activation="tanh")
+    optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
+    result = neurornn.train(
+        network, task, rule=RTRL(1), optimizer=optimizer, n_steps=40, batch_size=16, n_validation=64
+    )
+    loss = result.history.loss.values
+    assert loss[-5:].mean() < 0.5 * loss[0]
