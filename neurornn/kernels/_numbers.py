@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neurornn.kernels._device_noise import device_normals
 from neurornn.kernels._noise import plain_normals
 
 _FEW: Final = 2**14  # numbers that are drawn before a compiler is imported
@@ -32,6 +33,8 @@ def normal_numbers(
     Returns:
         Numbers ``(trial, step, unit)``.
     """
+    if like.device.type == "cuda":
+        return device_normals(key, n_trials, n_steps, n_units, like.device, first_step).to(like)
     return torch.from_numpy(host_normals(key, n_trials, n_steps, n_units, first_step)).to(like)
 
 

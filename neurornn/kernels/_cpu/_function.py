@@ -11,7 +11,7 @@ from torch import Tensor
 
 from neurornn.kernels._cpu._engine import Arriving, Forward, Matrices
 from neurornn.kernels._problem import Circuit, Credit, DiagonalHop, ExactHop, FixedHop, Noise, Run
-from neurornn.kernels._reference import run_reference
+from neurornn.kernels._twice import differentiable, needs_graph
 
 _Options = tuple[Circuit, Noise | None, Credit, bool, bool, int | None, bool]
 
@@ -108,8 +108,9 @@ class _Loop(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         *tensors, kept, _ = ctx.saved_tensors
         run = ctx.run
-        if torch.is_grad_enabled() or _many(gradients):  # what is returned must be differentiable
-            return None, *_differentiable(ctx.options, tensors, gradients)
+        if needs_graph(gradients):
+            circuit, noise, credit, _, costs, *_ = ctx.options
+            return None, *differentiable(circuit, noise, credit, costs, tensors, gradients)
         credit = ctx.options[2]
         at_output, at_final, at_state, at_rate, at_mean = (_contiguous(each) for each in gradients)
         if at_mean is not None:
@@ -140,14 +141,6 @@ class _Loop(torch.autograd.Function):
         )
 
 
-def _many(gradients: tuple[Tensor | None, ...]) -> bool:
-    """Whether these are many gradients at once."""
-    functorch = torch._C._functorch
-    return functorch.peek_interpreter_stack() is not None or any(
-        each is not None and functorch.is_legacy_batchedtensor(each) for each in gradients
-    )
-
-
 def _hop(W_rec: Tensor, credit: Credit) -> NDArray[Any] | None:
     match credit.hop:
         case ExactHop():
@@ -157,29 +150,6 @@ def _hop(W_rec: Tensor, credit: Credit) -> NDArray[Any] | None:
         case FixedHop(matrix):
             return _array(matrix)
     return None
-
-
-def _differentiable(
-    options: _Options, tensors: list[Tensor], gradients: tuple[Tensor | None, ...]
-) -> list[Tensor | None]:
-    """The same gradients as a graph, by running the reference."""
-    circuit, noise, credit, _, costs, *_ = options
-    with torch.enable_grad():
-        W_rec, W_in, bias, W_out, bias_out, alpha, inputs, start = tensors
-        again = circuit._replace(
-            W_rec=W_rec, W_in=W_in, bias=bias, W_out=W_out, bias_out=bias_out, alpha=alpha
-        )
-        run = run_reference(again, inputs, start, noise, credit, costs=costs)
-        mean = torch.stack([run.mean_abs_rate, run.mean_square_rate], -1) if costs else None  # type: ignore[list-item]
-        results = (run.output, run.final, run.state, run.rate, mean)
-        pairs = [(y, g) for y, g in zip(results, gradients, strict=True) if y is not None and g is not None]
-        wanted = [each for each in tensors if each is not None and each.requires_grad]
-        found = iter(
-            torch.autograd.grad(
-                [y for y, _ in pairs], wanted, [g for _, g in pairs], create_graph=True, allow_unused=True
-            )
-        )
-    return [next(found) if each is not None and each.requires_grad else None for each in tensors]
 
 
 def _array(tensor: Tensor | None) -> Any:
