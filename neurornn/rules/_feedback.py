@@ -128,7 +128,8 @@ class Adaptive(AbstractFeedback):
     with the learning rate :math:`\eta` and the weight decay :math:`\lambda`, as in ``torch.optim.SGD``, the difference between
     the two shrinks by :math:`1 - \eta\lambda` in each step and the feedback becomes the read-out, without weight
     transport. With another optimiser it follows in direction. Synapses the read-out does not have are not strengthened,
-    and beside a frozen read-out the feedback rests.
+    and beside a frozen read-out the feedback rests. Where a read-out of one sign is held at zero, the feedback may go on to
+    the other sign.
 
     Attributes:
         rate: :math:`\eta`, the learning rate of the read-out.
@@ -203,7 +204,7 @@ class Given(AbstractFeedback):
     weights: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        given = self.weights.detach().cpu() if isinstance(self.weights, Tensor) else self.weights
+        given = self.weights.detach().cpu().numpy() if isinstance(self.weights, Tensor) else self.weights
         weights = np.array(given, dtype=np.float64)
         if weights.ndim != 2 or not np.isfinite(weights).all():
             raise ValueError(
