@@ -30,6 +30,15 @@ RULES: dict[str, type[rules.AbstractRule]] = {
     "k-hop": rules.KHop,
     "mdgl": rules.MDGL,
     "modprop": rules.ModProp,
+    "rtrl": rules.RTRL,
+    "snap": rules.SnAp,
+    "online-rflo": rules.OnlineRFLO,
+    "online-e-prop": rules.OnlineEProp,
+    "uoro": rules.UORO,
+    "kf-rtrl": rules.KroneckerRTRL,
+    "r-kf-rtrl": rules.ReverseKroneckerRTRL,
+    "kernl": rules.KeRNL,
+    "dni": rules.DNI,
 }
 FEEDBACK: dict[str, type] = {
     "symmetric": rules.Symmetric,
@@ -168,7 +177,8 @@ class TrainingOptions:
     Attributes:
         rule: Learning rule: bptt; truncated-bptt:depth=20,every=10 with lengths in time steps; rflo, e-prop, snap-1,
             feedback-alignment, k-hop:k=2, mdgl or modprop, with options as in rflo:feedback=random(seed=1). Feedback is symmetric, random or
-            adaptive(rate, decay).
+            adaptive(rate, decay). Rules that run forward in time, with update_every=1 to move the weights at every step: rtrl,
+            snap:n=2, online-rflo, online-e-prop, uoro, kf-rtrl, r-kf-rtrl, kernl and dni.
         optimizer: adam, adamw, rmsprop or sgd, with options as in adam:lr=0.003 (lr is the learning rate).
         n_steps: Number of training steps at most.
         batch_size: Trials in a training step.
