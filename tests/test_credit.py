@@ -237,6 +237,24 @@ def test_credit_times_rate_is_the_gradient(form, options, rule):
     assert_gradients_agree({name: found[name] for name in credit}, credit)
 
 
+@pytest.mark.parametrize(
+    ("depth", "every", "steps"), [(3, 3, T), (4, 2, 2 + 4 + 4 + 3 + 4), (T, 1, 28), (T, T, T)]
+)
+def test_truncation_runs_no_step_without_need_and_records_none(depth, every, steps, monkeypatch):
+    """Windows that meet run each step once; those that overlap run it again, and so does what leads to them."""
+    network, trials, runs = random_network(**EVERYTHING), toy_trials(3, T), []
+    own = CTRNN.stretch
+
+    def stretch(self, inputs, state, key, first, *, record):
+        runs.append((inputs.shape[1], record))
+        return own(self, inputs, state, key, first, record=record)
+
+    monkeypatch.setattr(CTRNN, "stretch", stretch)
+    gradients_of(TruncatedBPTT(depth, every), network, trials)
+    assert sum(n for n, _ in runs) == steps
+    assert not any(record for _, record in runs)
+
+
 @pytest.mark.parametrize("rule", [KHop(2), KHop(0, Random()), MDGL(), ModProp(slope=0.3)])
 @pytest.mark.parametrize("options", [{}, {"sigma_rec": 0.0, "form": "rate", "bias": False}, EVERYTHING])
 def test_they_keep_the_contract_of_rules(rule, options):
@@ -267,12 +285,6 @@ def test_a_network_that_does_not_leak_is_refused(rule):
 def test_rules_without_a_credit_sequence_are_refused():
     with pytest.raises(TypeError, match="object is no filter that runs backwards in time"):
         credit_sequence(object(), random_network(), toy_trials(3, T))
-
-
-@pytest.mark.parametrize("k", [-1, 1.5, None])
-def test_impossible_numbers_of_hops_are_refused(k):
-    with pytest.raises(ValueError, match=f"whole number of synapses, at least 0: got k={k}"):
-        KHop(k)
 
 
 def test_more_hops_than_steps_are_refused():

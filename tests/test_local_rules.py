@@ -290,18 +290,3 @@ def test_slower_units_and_larger_time_steps_leave_credit_to_the_recurrence(form)
         cosines.append(torch.cosine_similarity(one, other, dim=0).item())
     assert cosines == sorted(cosines, reverse=True)
     assert cosines[0] > 0.98 and cosines[-1] < 0.95
-
-
-# Refusals
-
-
-@pytest.mark.parametrize("kappa", [-0.1, 1.0, float("nan")])
-def test_a_filter_that_never_forgets_is_refused(kappa):
-    with pytest.raises(ValueError, match=r"kappa must lie in \[0, 1\): got"):
-        EProp(kappa=kappa)
-
-
-@pytest.mark.parametrize("gain", [-1.0, float("inf"), float("nan")])
-def test_an_impossible_gain_is_refused(gain):
-    with pytest.raises(ValueError, match="gain must be finite and at least 0: got"):
-        FeedbackAlignment(gain=gain)
