@@ -103,3 +103,10 @@ def test_an_impossible_gain_is_refused(gain):
 def test_impossible_numbers_of_hops_are_refused(k):
     with pytest.raises(ValueError, match=f"whole number of synapses, at least 0: got k={k}"):
         KHop(k)
+
+
+@pytest.mark.parametrize("wrong", ["random", Random, None])
+@pytest.mark.parametrize("rule", [RFLO, EProp, SnAp1, FeedbackAlignment, MDGL, ModProp])
+def test_what_is_no_feedback_is_refused(rule, wrong):
+    with pytest.raises(TypeError, match=r"feedback must be an object such as rules.Symmetric\(\)"):
+        rule(feedback=wrong)

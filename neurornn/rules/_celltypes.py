@@ -76,7 +76,9 @@ class MDGL(AbstractModulatedRule):
     n_types: int | None = None
     feedback: AbstractFeedback = field(default_factory=Symmetric)
 
+    @override
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_types(self.n_types)
 
     @override
@@ -118,7 +120,9 @@ class ModProp(AbstractModulatedRule):
     slope: float | None = 0.5
     feedback: AbstractFeedback = field(default_factory=Symmetric)
 
+    @override
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_types(self.n_types)
         if self.slope is not None and not math.isfinite(self.slope):
             raise ValueError(f"slope must be a finite number, or None for the true one: got {self.slope}.")

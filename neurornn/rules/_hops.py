@@ -45,7 +45,9 @@ class KHop(AbstractFeedbackRule):
     k: int
     feedback: AbstractFeedback = field(default_factory=Symmetric)
 
+    @override
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not isinstance(self.k, int | np.integer) or self.k < 0:
             raise ValueError(f"KHop needs a whole number of synapses, at least 0: got k={self.k}.")
 

@@ -153,7 +153,9 @@ class EProp(AbstractLocalRule):
     feedback: AbstractFeedback = field(default_factory=Symmetric)
     kappa: float = 0.0
 
+    @override
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.kappa < 1:
             raise ValueError(
                 f"kappa must lie in [0, 1): got {self.kappa}. It is exp(-dt/tau) of a read-out with time constant tau."
@@ -230,7 +232,9 @@ class FeedbackAlignment(AbstractLocalRule):
     gain: float = 1.0
     seed: int = 0
 
+    @override
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.gain < math.inf:
             raise ValueError(f"gain must be finite and at least 0: got {self.gain}.")
 

@@ -123,9 +123,18 @@ class AbstractFeedbackRule(AbstractReverseRule):
 
     Attributes:
         feedback: Through which matrix the errors reach the units.
+
+    Raises:
+        TypeError: If the feedback is no feedback.
     """
 
     feedback: AbstractFeedback
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.feedback, AbstractFeedback):
+            raise TypeError(
+                f"feedback must be an object such as rules.Symmetric(), rules.Random() or rules.Given(matrix): got {self.feedback!r}."
+            )
 
     @override
     def initial_memory(self, network: AbstractNetwork) -> dict[str, Tensor]:
