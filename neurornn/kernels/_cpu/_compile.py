@@ -3,12 +3,15 @@
 __all__ = ["compiled"]
 
 import hashlib
+import logging
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numba
+
+_log = logging.getLogger(__name__)
 
 
 def compiled(function: Callable[..., None]) -> Any:
@@ -22,8 +25,17 @@ def compiled(function: Callable[..., None]) -> Any:
 
     Returns:
         The compiled function.
+
+    Raises:
+        ImportError: If numba is told not to compile.
     """
-    dispatcher = numba.njit(nogil=True, cache=True)(function)
+    if numba.config.DISABLE_JIT:
+        raise ImportError("numba is told not to compile by NUMBA_DISABLE_JIT")
+    try:
+        dispatcher = numba.njit(nogil=True, cache=True)(function)
+    except RuntimeError as problem:  # no folder can be written to
+        _log.debug("Compiled code is not kept: %s", problem)
+        return numba.njit(nogil=True)(function)
     dispatcher._cache._cache_file._source_stamp = _stamp()
     return dispatcher
 
