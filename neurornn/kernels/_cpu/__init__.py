@@ -2,8 +2,6 @@
 
 __all__ = ["drawn_normals", "prepare", "run_compiled"]
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,8 +10,6 @@ from neurornn.kernels._cpu._normal import fill
 from neurornn.kernels._cpu._prepare import prepare as prepare
 from neurornn.kernels._cpu._share import share
 from neurornn.kernels._cpu._workspace import lend
-
-_WORTH_SHARING: Final = 2**18  # numbers; waking a thread takes as long as drawing half of them
 
 
 def drawn_normals(
@@ -34,8 +30,9 @@ def drawn_normals(
     """
     numbers = lend((n_trials, n_steps, -(-n_units // 64) * 64), np.float32)
     low, high = np.uint32(key & 0xFFFFFFFF), np.uint32(key >> 32)
-    if numbers.size < _WORTH_SHARING:
-        fill(numbers, 0, n_trials, first_step, first_trial, low, high)
-    else:
-        share(lambda first, last: fill(numbers, first, last, first_step, first_trial, low, high), n_trials)
+    share(
+        lambda first, last: fill(numbers, first, last, first_step, first_trial, low, high),
+        n_trials,
+        0.7 * numbers.size,
+    )
     return numbers[:, :, :n_units]

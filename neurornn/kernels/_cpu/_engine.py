@@ -169,9 +169,11 @@ class Forward:
             weights[:n, :n] = hop
         elif hop is not None:
             diagonal[:n] = hop
-        to_inputs: _Array = np.zeros((width, -(-max(1, self.n_inputs) // self.lanes) * self.lanes), self.kind)
-        to_inputs[:n, : self.n_inputs] = self.matrices.W_in
-        packed, to_inputs = self._packed(weights), self._packed(to_inputs)
+        packed, to_inputs = self._packed(weights), self._nothing(1)
+        if inputs and self.n_inputs:
+            matrix: _Array = np.zeros((width, -(-self.n_inputs // self.lanes) * self.lanes), self.kind)
+            matrix[:n, : self.n_inputs] = self.matrices.W_in
+            to_inputs = self._packed(matrix)
         bounds = self._blocks()
         n_blocks, z_width = len(bounds) - 1, (width + self.n_inputs + self.lanes) // self.lanes * self.lanes
         rows = int(np.diff(bounds).max(initial=0))
@@ -211,7 +213,7 @@ class Forward:
                     errors, *others, *carried, gradient, at_alpha, at_inputs,
                 )  # fmt: skip
 
-            share(work, n_blocks)
+            share(work, n_blocks, 2 * self._nanoseconds(n_steps))
         total = gradient[0] if n_blocks == 1 else gradient.sum(0)
         return Adjoint(
             W_rec=total[:n, :n],
@@ -243,7 +245,7 @@ class Forward:
                 kept, rates, anchors, STEPS, output, costs,
             )  # fmt: skip
 
-        share(work, self.n_trials)
+        share(work, self.n_trials, self._nanoseconds(n_steps))
 
     def _units(self) -> _Array:
         units = lend((5, self.width), self.kind)
@@ -273,6 +275,10 @@ class Forward:
         while n_blocks > 2 and n_blocks * size > self.n_trials * self.n_steps * self.width:
             n_blocks -= 2
         return np.array([self.n_trials * i // max(1, n_blocks) for i in range(n_blocks + 1)], np.int64)
+
+    def _nanoseconds(self, n_steps: int) -> float:
+        """How long the forward loop takes on one thread, roughly."""
+        return self.n_trials * n_steps * (20 + self.width + self.width**2 / 200)
 
     def _nothing(self, ndim: int) -> _Array:
         return np.zeros((0,) * ndim, self.kind)

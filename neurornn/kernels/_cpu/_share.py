@@ -6,21 +6,24 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from neurornn._threads import n_threads
 
+_WORTH: Final = 1.5e5  # nanoseconds of work that justify waking another thread, which takes a third of that
 _pools: dict[int, ThreadPoolExecutor] = {}  # by process: threads do not survive a fork
 _lock = threading.Lock()
 
 
-def share(work: Callable[[int, int], None], n_items: int) -> None:
-    """Call ``work(first, last)`` for shares that cover ``n_items``, one for each thread torch may use.
+def share(work: Callable[[int, int], None], n_items: int, nanoseconds: float) -> None:
+    """Call ``work(first, last)`` for shares that cover ``n_items``, on as many threads as torch may use and it is worth.
 
     Args:
         work: What to do; compiled code that releases the interpreter lock.
         n_items: Number of items.
+        nanoseconds: How long one thread would take, roughly.
     """
-    n_shares = max(1, min(n_threads(), n_items))
+    n_shares = max(1, min(n_threads(), n_items, int(nanoseconds / _WORTH)))
     edges = [n_items * i // n_shares for i in range(n_shares + 1)]
     others = []
     if n_shares > 1:

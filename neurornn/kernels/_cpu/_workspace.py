@@ -8,7 +8,6 @@ __all__ = ["lend"]
 
 import math
 import threading
-import weakref
 from collections import OrderedDict
 from typing import Any, Final
 
@@ -18,6 +17,10 @@ from numpy.typing import DTypeLike, NDArray
 _ALIGNMENT: Final = 64  # bytes: a register never straddles two cache lines
 _SPARES: Final = 4  # idle pieces kept of each size
 _SIZES: Final = 16  # sizes kept, the longest unused forgotten first
+
+
+_idle: OrderedDict[int, list[NDArray[np.uint8]]] = OrderedDict()
+_lock = threading.RLock()  # a collection in the middle of it may give another piece back
 
 
 def lend(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
@@ -37,33 +40,29 @@ def lend(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         memory = spares.pop() if spares else None
     if memory is None:
         memory = np.empty(n_bytes + _ALIGNMENT, np.uint8)
-    lease = _Lease(memory, shape, kind)
-    weakref.finalize(lease, _take_back, n_bytes, memory).atexit = False
-    return np.asarray(lease)
+    return np.asarray(_Lease(memory, n_bytes, shape, kind.str))
 
 
 class _Lease:
     """Owner of an array: views of it, and tensors on it, keep this object alive."""
 
-    def __init__(self, memory: NDArray[np.uint8], shape: tuple[int, ...], kind: np.dtype[Any]) -> None:
-        address = memory.ctypes.data
+    __slots__ = ("__array_interface__", "_memory", "_n_bytes")
+
+    def __init__(self, memory: NDArray[np.uint8], n_bytes: int, shape: tuple[int, ...], kind: str) -> None:
+        self._memory, self._n_bytes = memory, n_bytes
+        address = memory.__array_interface__["data"][0]
         self.__array_interface__ = {
             "version": 3,
             "shape": shape,
-            "typestr": kind.str,
+            "typestr": kind,
             "data": (address + -address % _ALIGNMENT, False),
         }
 
-
-def _take_back(n_bytes: int, memory: NDArray[np.uint8]) -> None:
-    with _lock:
-        spares = _idle.setdefault(n_bytes, [])
-        _idle.move_to_end(n_bytes)
-        if len(spares) < _SPARES:
-            spares.append(memory)
-        while len(_idle) > _SIZES:
-            _idle.popitem(last=False)
-
-
-_idle: OrderedDict[int, list[NDArray[np.uint8]]] = OrderedDict()
-_lock = threading.RLock()  # a collection in the middle of it may give another piece back
+    def __del__(self) -> None:
+        with _lock:
+            spares = _idle.setdefault(self._n_bytes, [])
+            _idle.move_to_end(self._n_bytes)
+            if len(spares) < _SPARES:
+                spares.append(self._memory)
+            while len(_idle) > _SIZES:
+                _idle.popitem(last=False)
