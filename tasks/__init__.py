@@ -5,6 +5,7 @@ __all__ = [
     "AbstractTask",
     "AbstractTiming",
     "AbstractTwoChoice",
+    "Add",
     "Choice",
     "ContextDecision",
     "DelayedComparison",
@@ -55,6 +56,7 @@ from neurornn.tasks._timing import Timing as Timing
 from neurornn.tasks._timing import TruncatedExponential as TruncatedExponential
 from neurornn.tasks._timing import Uniform as Uniform
 from neurornn.tasks._two_choice import AbstractTwoChoice as AbstractTwoChoice
+from neurornn.tasks.add import Add as Add
 from neurornn.tasks.context_decision import ContextDecision as ContextDecision
 from neurornn.tasks.delayed_comparison import DelayedComparison as DelayedComparison
 from neurornn.tasks.delayed_match import DelayedMatchToSample as DelayedMatchToSample
