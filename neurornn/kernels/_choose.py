@@ -27,11 +27,11 @@ class Path:
     """An implementation of the time loop.
 
     Attributes:
-        name: ``"compiled"``: machine code for the CPU. ``"reference"``: plain PyTorch.
+        name: ``"compiled"``: machine code for the CPU. ``"captured"``: CUDA graphs. ``"reference"``: plain PyTorch.
         reason: Why it was chosen.
     """
 
-    name: Literal["compiled", "reference"]
+    name: Literal["compiled", "captured", "reference"]
     reason: str
 
 
@@ -47,14 +47,17 @@ def choose(circuit: Circuit, *others: Tensor) -> Path:
     """
     tensors = [each for each in (*circuit, *others) if isinstance(each, Tensor)]
     phi = circuit.activation
-    kinds = {each.dtype for each in tensors}
-    if any(each.device.type != "cpu" for each in tensors):
-        return Path("reference", f"the network is on {circuit.W_rec.device}")
+    kinds, devices = {each.dtype for each in tensors}, {each.device for each in tensors}
+    if len(devices) > 1 or circuit.W_rec.device.type not in {"cpu", "cuda"}:
+        return Path("reference", f"the network is on {', '.join(sorted(map(str, devices)))}")
+    device = devices.pop()
     if len(kinds) > 1 or not kinds.issubset(_COMPILED_TYPES):
         return Path(
             "reference",
             f"there is compiled code for float32 and float64, not for {', '.join(map(str, kinds))}",
         )
+    if device.type == "cuda":
+        return _choose_on_cuda(circuit, tensors)
     if not _is_known(phi):
         return Path(
             "reference",
@@ -100,6 +103,19 @@ def run(
     given = [] if noise is None or noise.values is None else [noise.values]
     _check_shapes(circuit, inputs, start, *given)
     path = choose(circuit, inputs, start, *given)
+    if path.name == "captured":
+        from neurornn.kernels._captured import run_captured
+
+        return run_captured(
+            circuit,
+            inputs,
+            start,
+            noise,
+            credit,
+            record=record,
+            costs=costs,
+            checkpoint_every=checkpoint_every,
+        )
     if path.name == "compiled":
         from neurornn.kernels._cpu import prepare, run_compiled  # the compiler is slow to import
 
@@ -142,6 +158,17 @@ def explain(network: "AbstractNetwork") -> str:
     with torch.no_grad():
         path = choose(circuit())
     return f"{path.name}: {path.reason}"
+
+
+def _choose_on_cuda(circuit: Circuit, tensors: list[Tensor]) -> Path:
+    phi, W_rec = circuit.activation, circuit.W_rec
+    if _transformed(tensors):
+        return Path("reference", "a function transform or forward-mode differentiation is at work")
+    if not _is_known(phi):
+        with torch.enable_grad():
+            if phi(W_rec.new_zeros(1)).requires_grad:
+                return Path("reference", f"the activation '{phi.name}' has trained numbers of its own")
+    return Path("captured", f"{circuit.form} form, {phi.name}, {W_rec.dtype} on {W_rec.device}")
 
 
 def _check_shapes(circuit: Circuit, inputs: Tensor, start: Tensor, *noise: Tensor) -> None:

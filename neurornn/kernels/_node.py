@@ -82,7 +82,7 @@ class _Loop(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         keep = request.watched and any(ctx.needs_input_grad)  # parameters ask for gradients under no_grad too
         loop = _unrolled(request, tensors, ctx.needs_input_grad[1:] if keep else None)
-        with _undisturbed(tensors[-1].device):
+        with _undisturbed():
             results = loop.forward()
         if keep:
             values = None if request.noise is None else request.noise.values
@@ -102,7 +102,7 @@ class _Loop(torch.autograd.Function):
         needed = ctx.needs_input_grad[1:]
         loop = _unrolled(request, tensors, needed)
         loop.starts, loop.kept = list(activity[: ctx.n_starts]), list(activity[ctx.n_starts :])
-        with _undisturbed(tensors[-1].device):
+        with _undisturbed():
             found = loop.backward(Arriving(*gradients))
         return None, *(each if wanted else None for each, wanted in zip(found, needed, strict=True))
 
@@ -113,7 +113,7 @@ def _unrolled(request: Request, tensors: tuple[Tensor, ...], needed: tuple[bool,
 
 
 @contextmanager
-def _undisturbed(device: torch.device) -> Iterator[None]:
-    """Neither autograd nor inference mode nor autocast meddles with tensors that outlive the call."""
-    with torch.inference_mode(False), torch.no_grad(), torch.autocast(device.type, enabled=False):
+def _undisturbed() -> Iterator[None]:
+    """Neither autograd nor inference mode meddles with tensors that outlive the call."""
+    with torch.inference_mode(False), torch.no_grad():
         yield
