@@ -185,6 +185,22 @@ def test_synapses_the_read_out_lacks_are_not_strengthened_and_a_frozen_one_teach
     assert torch.equal(B, before)
 
 
+def test_the_update_is_that_of_the_effective_read_out():
+    """A read-out that is an absolute value moves against the sign of what it is the absolute value of."""
+    network, trials = (
+        random_network(dale=Dale(excitatory_readout=False, nonnegative_readout=True)),
+        toy_trials(3, T),
+    )
+    free = random_network(dale=Dale(excitatory_readout=False))
+    free.W_out = network.W_out  # all else is equal, from the same seed
+    assert bool((network.readout.raw < 0).any() and (network.readout.raw > 0).any())
+    rule, found = RFLO(Adaptive(0.5, 0.0)), []
+    for each in (network, free):
+        gradients_of(rule, each, trials)
+        found.append(rule.memory(each)["feedback"])
+    torch.testing.assert_close(*found, rtol=1e-12, atol=1e-14)
+
+
 def test_each_network_and_each_rule_has_its_own_memory():
     one, other = random_network(seed=1), random_network(seed=1)
     rule = RFLO(Adaptive(0.5, 0.1))
