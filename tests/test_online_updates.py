@@ -9,7 +9,21 @@ from toys import toy_trials
 
 import neurornn
 from neurornn import CTRNN, Objective, tasks
-from neurornn.rules import DNI, RTRL, UORO, KeRNL, KroneckerRTRL, ReverseKroneckerRTRL, SnAp
+from neurornn.cli._options import TrainingOptions
+from neurornn.config import decode, encode
+from neurornn.rules import (
+    DNI,
+    RTRL,
+    UORO,
+    KeRNL,
+    KroneckerRTRL,
+    OnlineEProp,
+    OnlineRFLO,
+    Random,
+    ReverseKroneckerRTRL,
+    SnAp,
+    Symmetric,
+)
 
 RULES = [
     RTRL(),
@@ -114,3 +128,22 @@ def test_updates_within_trials_learn():
     )
     loss = result.history.loss.values
     assert loss[-5:].mean() < 0.5 * loss[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("rtrl", RTRL()),
+        ("snap:n=2,update_every=1", SnAp(2, 1)),
+        ("online-rflo:feedback=symmetric,update_every=4", OnlineRFLO(Symmetric(), 4)),
+        ("online-e-prop:kappa=0.5,feedback=random(seed=2)", OnlineEProp(Random(2), 0.5)),
+        ("uoro:update_every=1", UORO(1)),
+        ("kf-rtrl", KroneckerRTRL()),
+        ("r-kf-rtrl", ReverseKroneckerRTRL()),
+        ("kernl:rate=0.2,sigma=0.01", KeRNL(0.2, 0.01)),
+        ("dni:target_every=3", DNI(target_every=3)),
+    ],
+)
+def test_the_command_line_knows_them_and_a_configuration_holds_them(text, rule):
+    assert TrainingOptions(rule=text).build_rule() == rule
+    assert decode(encode(rule), type(rule)) == rule

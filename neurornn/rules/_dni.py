@@ -50,6 +50,14 @@ class DNI(AbstractForwardRule):
 
         A unified framework of online learning algorithms for training recurrent neural networks
         (Marschall, Cho & Savin, 2020) https://arxiv.org/abs/1907.02649
+
+    Examples:
+        >>> from neurornn import CTRNN, tasks
+        >>> task, rule = tasks.make("perceptual-decision"), DNI()
+        >>> network = CTRNN(task.n_inputs, 8, task.n_outputs)
+        >>> loss = rule.backward(network, task.sample(4, seed=0))
+        >>> bool(rule.memory(network)["predictor"].any())
+        True
     """
 
     rate: float = 0.1

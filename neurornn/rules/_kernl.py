@@ -58,6 +58,14 @@ class KeRNL(AbstractForwardRule):
         Kernel RNN learning (KeRNL) (Roth, Kanitscheider & Fiete, 2019), as laid out in: A unified framework of online learning
         algorithms for training recurrent neural networks (Marschall, Cho & Savin, 2020)
         https://arxiv.org/abs/1907.02649
+
+    Examples:
+        >>> from neurornn import CTRNN, tasks
+        >>> task, rule = tasks.make("perceptual-decision"), KeRNL()
+        >>> network = CTRNN(task.n_inputs, 8, task.n_outputs)
+        >>> loss = rule.backward(network, task.sample(4, seed=0), generator=torch.Generator().manual_seed(0))
+        >>> {name: tuple(value.shape) for name, value in rule.memory(network).items()}
+        {'kernel': (8, 8), 'decay': (8,)}
     """
 
     _draws: ClassVar[bool] = True

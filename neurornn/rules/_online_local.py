@@ -72,6 +72,19 @@ class OnlineRFLO(AbstractOnlineLocalRule):
     References:
         Local online learning in recurrent networks with random feedback (Murray, 2019)
         https://doi.org/10.7554/eLife.43299
+
+    Examples:
+        >>> from neurornn import CTRNN, tasks
+        >>> task = tasks.make("perceptual-decision")
+        >>> network = CTRNN(task.n_inputs, 8, task.n_outputs)
+        >>> optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
+        >>> n_updates = 0
+        >>> for loss in OnlineRFLO(update_every=10).parts(network, task.sample(4, seed=0)):
+        ...     optimizer.step()
+        ...     optimizer.zero_grad()
+        ...     n_updates += 1
+        >>> n_updates == -(-task.sample(4, seed=0).n_steps // 10)
+        True
     """
 
     feedback: AbstractFeedback = field(default_factory=Random)
@@ -105,6 +118,18 @@ class OnlineEProp(AbstractOnlineLocalRule):
     References:
         A solution to the learning dilemma for recurrent networks of spiking neurons (Bellec et al., 2020)
         https://doi.org/10.1038/s41467-020-17236-y
+
+    Examples:
+        >>> from neurornn import CTRNN, rules, tasks
+        >>> task = tasks.make("perceptual-decision")
+        >>> network = CTRNN(task.n_inputs, 8, task.n_outputs, dtype=torch.float64)
+        >>> found = []
+        >>> for rule in (OnlineEProp(kappa=0.5), rules.EProp(kappa=0.5)):
+        ...     network.zero_grad()
+        ...     loss = rule.backward(network, task.sample(4, seed=0))
+        ...     found.append(network.bias.grad.clone())
+        >>> torch.allclose(*found)
+        True
     """
 
     feedback: AbstractFeedback = field(default_factory=Symmetric)

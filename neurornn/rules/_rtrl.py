@@ -83,6 +83,18 @@ class SnAp(AbstractForwardRule):
     References:
         A practical sparse approximation for real time recurrent learning (Menick et al., 2021)
         https://arxiv.org/abs/2006.07232
+
+    Examples:
+        >>> from neurornn import CTRNN, rules, tasks
+        >>> task = tasks.make("perceptual-decision")
+        >>> network = CTRNN(task.n_inputs, 8, task.n_outputs, dtype=torch.float64)
+        >>> found = []
+        >>> for rule in (SnAp(n=1), rules.SnAp1(), rules.BPTT()):
+        ...     network.zero_grad()
+        ...     loss = rule.backward(network, task.sample(4, seed=0))
+        ...     found.append(network.bias.grad.clone())
+        >>> torch.allclose(found[0], found[1]), torch.allclose(found[0], found[2])
+        (True, False)
     """
 
     n: int = 1

@@ -34,7 +34,7 @@ class UORO(AbstractForwardRule):
     influence that RTRL carries. The scales :math:`p_0 = \sqrt{\|B\|/\|JA\|}` and :math:`p_1 = \sqrt{\|I\|/\|\nu\|}` make the
     variance small and do not depend on the signs of their step.
 
-    Dropped: nothing on average; the price is variance. Not local: two numbers are summed over all units in each step.
+    Dropped: nothing on average; the price is variance. Not local: the learning signal and the scales are sums over all units.
     A step costs :math:`O(B N (N + I))`, as does the memory.
 
     The signs are a function of the key that the generator gives, the trial, the step and the unit, and the noise of the network is
@@ -49,6 +49,15 @@ class UORO(AbstractForwardRule):
 
     References:
         Unbiased online recurrent optimization (Tallec & Ollivier, 2017) https://arxiv.org/abs/1702.05043
+
+    Examples:
+        >>> from neurornn import CTRNN, tasks
+        >>> task = tasks.make("perceptual-decision")
+        >>> network = CTRNN(task.n_inputs, 8, task.n_outputs)
+        >>> signs = torch.Generator().manual_seed(0)
+        >>> loss = UORO().backward(network, task.sample(4, seed=0), generator=signs)
+        >>> bool(network.bias.grad.any())
+        True
     """
 
     _draws: ClassVar[bool] = True
@@ -86,6 +95,15 @@ class KroneckerRTRL(AbstractForwardRule):
     References:
         Approximating real-time recurrent learning with random Kronecker factors (Mujika, Meier & Steger, 2018)
         https://arxiv.org/abs/1805.10842
+
+    Examples:
+        >>> from neurornn import CTRNN, tasks
+        >>> task = tasks.make("perceptual-decision")
+        >>> network = CTRNN(task.n_inputs, 8, task.n_outputs)
+        >>> signs = torch.Generator().manual_seed(0)
+        >>> loss = KroneckerRTRL().backward(network, task.sample(4, seed=0), generator=signs)
+        >>> bool(network.bias.grad.any())
+        True
     """
 
     _draws: ClassVar[bool] = True
@@ -122,6 +140,15 @@ class ReverseKroneckerRTRL(AbstractForwardRule):
     References:
         A unified framework of online learning algorithms for training recurrent neural networks
         (Marschall, Cho & Savin, 2020) https://arxiv.org/abs/1907.02649
+
+    Examples:
+        >>> from neurornn import CTRNN, tasks
+        >>> task = tasks.make("perceptual-decision")
+        >>> network = CTRNN(task.n_inputs, 8, task.n_outputs)
+        >>> signs = torch.Generator().manual_seed(0)
+        >>> loss = ReverseKroneckerRTRL().backward(network, task.sample(4, seed=0), generator=signs)
+        >>> bool(network.bias.grad.any())
+        True
     """
 
     _draws: ClassVar[bool] = True
