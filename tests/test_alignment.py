@@ -3,9 +3,11 @@
 import copy
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import xarray as xr
@@ -537,3 +539,40 @@ def test_more_rules_than_colours_remain_distinct():
     ax = plot_alignment(alignment(make_network(), toy_trials(3, T), compared, steps=False))
     looks = [(line.get_color(), line.get_marker()) for line in ax.lines if "rule" in line.get_label()]
     assert len(set(looks)) == 9
+
+
+# The study
+
+
+@pytest.fixture(scope="module")
+def study():
+    """The table of docs/gallery/alignment.py: means over seeds."""
+    table = Path(__file__).resolve().parents[1] / "docs" / "gallery" / "alignment.csv"
+    if not table.exists():
+        pytest.skip("the documentation is not part of this copy")
+    return pd.read_csv(table)
+
+
+def test_in_the_study_every_hop_brings_credit_closer(study):
+    khop = study[study.rule.str.startswith("KHop") & study.panel.isin(list("abcd"))].copy()
+    khop["k"] = khop.rule.str.extract(r"(\d+)", expand=False).astype(int)
+    groups = list(khop.groupby(["panel", "alpha", "gain", "steps", "error"]))
+    assert len(groups) == 31
+    for setting, part in groups:
+        means = part.sort_values("k")["mean"].values
+        assert (np.diff(means) >= 0).all(), setting
+        assert means[0] < 0.995 and (part.n_seeds == 5).all(), setting
+        if part.k.max() == 60:
+            assert part.sort_values("k").lowest.iloc[-1] == 1.0, setting
+
+
+def test_in_the_study_random_feedback_points_nowhere_until_it_has_taught(study):
+    random = study[study.rule == "RFLO(Random)"]
+    still, trained = random[random.panel.isin(list("abcd"))], random[random.panel == "f"]
+    assert abs(still["mean"].mean()) < 0.05 and (abs(still["mean"]) < 0.15).all()
+    first, last = (trained[trained.training_step == step] for step in (0, 1500))
+    assert abs(first["mean"].item()) < 0.1 and last["lowest"].item() > 0.4
+    feedback = study[(study.panel == "f") & (study.rule == "read-out and feedback")].sort_values(
+        "training_step"
+    )
+    assert abs(feedback["mean"].iloc[0]) < 0.1 and feedback["mean"].iloc[-1] > 0.25
