@@ -126,10 +126,10 @@ def test_an_error_in_one_share_is_raised_when_all_are_done(monkeypatch):
         for wrong in (0, 2, 4):
             done.clear()
             with pytest.raises(FloatingPointError, match=f"from {wrong}"):
-                _share.share(work, 6)
+                _share.share(work, 6, 1e9)
             assert len(done) == 2
         wrong = None
-        _share.share(work, 6)
+        _share.share(work, 6, 1e9)
         assert sorted(done[-3:]) == [(0, 2), (2, 4), (4, 6)]
     finally:
         torch.set_num_threads(before)

@@ -12,7 +12,7 @@ from neurornn.activations import activation as find_activation
 from neurornn.kernels import Circuit, run_reference
 
 WIDTH = 16
-ACCURACY = {torch.float32: 1e-6, torch.float64: 2e-14}
+ACCURACY = {torch.float32: 5e-7, torch.float64: 2e-15}
 
 
 def transfer(form, name, x):
