@@ -141,7 +141,10 @@ def test_words_that_are_no_command_leave_with_2_and_no_traceback(arguments, caps
     [
         (["--task", "contxt-decision"], "Did you mean 'context-decision'"),
         (["--task", "perceptual-decision:stimuls=4"], "has no option 'stimuls'. Did you mean 'stimulus'"),
-        (["--rule", "rflo"], "No learning rule is called 'rflo'. Known: bptt, truncated-bptt"),
+        (
+            ["--rule", "rfol"],
+            "No learning rule is called 'rfol'. Did you mean 'rflo'. Known: bptt, truncated-bptt",
+        ),
         (["--optimizer", "adam:lr=x"], "cannot have lr=x"),
         (["--activation", "sin"], "No activation is called 'sin'"),
         (["--init", "gausian"], "Did you mean 'gaussian'"),
