@@ -26,8 +26,8 @@ Hop = NoHop | DiagonalHop | FixedHop
 class AbstractLocalRule(AbstractFeedbackRule):
     """A rule that is a setting of the backward kernel: a way through the recurrent synapses, and feedback weights.
 
-    A step costs less than one of back-propagation where no credit crosses synapses, and no more elsewhere. Penalties
-    on rates act on each unit directly; those on weights, and the read-out, are differentiated exactly.
+    Where no credit crosses synapses a backward step has no product with a recurrent matrix. Penalties on rates act on
+    each unit directly; those on weights, and the read-out, are differentiated exactly.
     """
 
     @abstractmethod
@@ -127,13 +127,15 @@ class EProp(AbstractLocalRule):
 
     .. math:: \Delta W_{ab} = \sum_t L_a(t)\, \bar\varepsilon_{ab}(t), \qquad \bar\varepsilon_{ab}(t) = \kappa\,\bar\varepsilon_{ab}(t-1) + \varepsilon_{ab}(t)
 
-    For leaky units without further hidden states the eligibility trace :math:`\varepsilon` is that of :class:`RFLO`, and the two rules differ in
-    what they are used with: here the feedback is symmetric unless said otherwise, and traces can be filtered once more.
+    For leaky units without further hidden states the eligibility trace :math:`\varepsilon` is that of :class:`RFLO`, and
+    the two rules differ in what they are used with: here the feedback is symmetric unless said otherwise, and traces can
+    be filtered once more.
 
-    The filter belongs to a leaky read-out, :math:`z_t = \kappa z_{t-1} + y_t`: if the errors :math:`e_t` are those of :math:`z_t`, the update with :math:`\kappa` is what the
-    rule without it does to that longer chain, for every parameter, the read-out included. It is applied as its mirror image, a
-    filter of the errors that runs backwards: :math:`\bar e_t = e_t + \kappa\, \bar e_{t+1}`. The network's own outputs do not leak; with :math:`\kappa > 0`
-    the gradient of the read-out is therefore that of a read-out that does.
+    The filter belongs to a leaky read-out, :math:`z_t = \kappa z_{t-1} + y_t`: if the errors :math:`e_t` are those of
+    :math:`z_t`, the update with :math:`\kappa` is what the rule without it does to that longer chain, for every parameter,
+    the read-out included. It is applied as its mirror image, a filter of the errors that runs backwards:
+    :math:`\bar e_t = e_t + \kappa\, \bar e_{t+1}`. The network's own outputs do not leak; with :math:`\kappa > 0` the
+    gradient of the read-out is therefore that of a read-out that does.
 
     Local: activity of the two cells, and the signal broadcast to the unit. Dropped: whatever reaches the
     loss through another unit; also a unit's effect on itself through its autapse, which :class:`SnAp1` keeps.
