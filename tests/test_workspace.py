@@ -198,9 +198,11 @@ class Ledger:
 
 @pytest.fixture
 def ledger(monkeypatch):
-    ledger = Ledger()
+    ledger, before = Ledger(), torch.get_num_threads()
     monkeypatch.setattr(_engine, "lend", ledger.lend)
-    return ledger
+    torch.set_num_threads(1)  # each thread has scratch of its own
+    yield ledger
+    torch.set_num_threads(before)
 
 
 SIZES = {"n_trials": 8, "n_steps": 400, "n_units": 64}
