@@ -100,6 +100,14 @@ def test_each_trial_draws_its_own_signs_whatever_the_batch(rule):
     assert torch.equal(again, three)
 
 
+@pytest.mark.parametrize("rule", [*STOCHASTIC, KeRNL()], ids=lambda rule: type(rule).__name__)
+def test_another_generator_draws_other_numbers_even_without_noise(rule):
+    trials = toy_trials(3, T)
+    found = [gradients(rule, make_network(sigma_rec=0.0), trials, seed=seed) for seed in (0, 0, 1)]
+    assert_same(found[0], found[1])
+    assert_gradients_differ(found[0], found[2], 1e-5)
+
+
 def test_signs_are_fair_and_independent_of_the_noise():
     network = make_network(n_units=N)
     setting = _setting(network, n_trials=400, key=7)
@@ -207,6 +215,15 @@ def test_kernl_learns_as_the_twin_taught_it_one_trial_at_a_time():
     gradients(rule, network, trials, seed=5)
     torch.testing.assert_close(rule.memory(network)["kernel"], A, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(rule.memory(network)["decay"], decay, rtol=1e-9, atol=1e-12)
+
+
+def test_a_decay_stays_a_decay_where_perturbations_grow():
+    """With self-weights of 1.5 a unit multiplies a perturbation by 1 + alpha / 2 in each step: no decay is best."""
+    network, rule = make_network(activation="identity", tau=60.0, sigma_rec=0.0), KeRNL(rate=1.0)
+    network.W_rec = 1.5 * torch.eye(N)
+    for seed in range(20):
+        gradients(rule, network, toy_trials(10, 10), seed=seed)
+    assert rule.memory(network)["decay"].tolist() == [0.0] * N
 
 
 def test_a_learned_kernel_brings_kernl_nearer_to_the_gradient():

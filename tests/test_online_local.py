@@ -66,7 +66,7 @@ def test_feedback_and_filter_move_the_gradient():
 
 def test_symmetric_feedback_is_the_read_out_of_the_moment():
     """Also within the trial: after an update the next step sees the read-out that was just moved."""
-    network, trials = make_network(tau=100.0, sigma_rec=0.0), toy_trials(1, 2)
+    network, trials = make_network(tau=100.0, sigma_rec=0.0, dale=Dale()), toy_trials(1, 2)
     parts = OnlineRFLO(Symmetric(), update_every=1).parts(network, trials, objective=Objective())
     network.zero_grad()
     next(parts)

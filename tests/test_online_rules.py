@@ -228,6 +228,21 @@ def test_padding_changes_nothing(rule):
             torch.testing.assert_close(results[0][1][name], value)
 
 
+@pytest.mark.parametrize(
+    "rule", [*RULES, KeRNL(rate=0.5), DNI(rate=0.5)], ids=lambda rule: type(rule).__name__
+)
+def test_a_trial_that_is_over_teaches_nothing_while_others_go_on(rule):
+    kept = []
+    for after in (0.0, 7.0):
+        network, trials = make_network(sigma_rec=0.0), toy_trials(3, T)
+        assert not trials.valid.all()
+        trials.inputs[trials.valid == 0] = after
+        kept.append((gradients(rule, network, trials), rule.memory(network)))
+    assert_same(kept[0][0], kept[1][0])
+    for name, value in kept[0][1].items():
+        torch.testing.assert_close(kept[1][1][name], value, rtol=1e-9, atol=1e-12)
+
+
 # Refusals
 
 

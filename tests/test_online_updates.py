@@ -1,14 +1,15 @@
 """Updates within a trial: they tend to the offline gradient, follow the moving weights, train and continue."""
 
+import copy
 import math
 
 import pytest
 import torch
 from online import PENALTIES, T, gradients, make_network
-from toys import toy_trials
+from toys import FORMS, toy_trials
 
 import neurornn
-from neurornn import CTRNN, Objective, tasks
+from neurornn import CTRNN, Dale, Objective, tasks
 from neurornn.cli._options import TrainingOptions
 from neurornn.config import decode, encode
 from neurornn.rules import (
@@ -69,33 +70,47 @@ def test_updates_within_the_trial_tend_to_the_offline_gradient_with_the_rate(rul
     assert far > 1e-8 and far / near == pytest.approx(10, rel=0.1)
 
 
-def test_rtrl_online_is_the_gradient_along_the_trajectory_that_was_visited():
-    """Against autograd through steps that each use their own copy of the weights."""
-    network, trials, lr = make_network(tau=60.0), toy_trials(3, T), 0.3
-    noise = network.draw_noise(3, T, torch.Generator().manual_seed(0))
-    raws, x = [], network.initial_state(3)
-    parts = RTRL(1).parts(network, trials, objective=Objective(), generator=torch.Generator().manual_seed(0))
-    network.zero_grad()
-    for t in range(T):
-        raws.append(network.recurrent.raw.detach().clone().requires_grad_())
-        drive = trials.inputs[:, t] @ network.W_in.detach().T + network.bias.detach()
-        alpha = network.alpha
-        pull = torch.tanh(x) @ raws[-1].T + drive + (2 / alpha).sqrt() * 0.2 * noise[:, t]
-        x = (1 - alpha) * x + alpha * pull
-        error = (
-            (torch.tanh(x) @ network.W_out.detach().T + network.bias_out.detach() - trials.targets[:, t])
-            .square()
-            .mean(-1)
-        )
-        loss = (trials.mask[:, t] * error).sum() / trials.mask.sum()
-        found = next(parts)
-        torch.testing.assert_close(found, loss.detach())
-        expected = sum(torch.autograd.grad(loss, raws, retain_graph=True))
-        torch.testing.assert_close(network.recurrent.raw.grad, expected, rtol=1e-10, atol=1e-13)
-        with torch.no_grad():
-            for p in network.parameters():
-                p -= lr * p.grad
+def slopes(network, name):
+    """Derivative of alpha with respect to its parameter: influences are carried for alpha, and handed on as it is now."""
+    if name != "time_constant.raw":
+        return 1.0
+    raw = network.time_constant.raw
+    return torch.autograd.grad(network.alpha.sum(), raw)[0]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("every", [1, 2])
+def test_rtrl_online_is_the_gradient_along_the_trajectory_that_was_visited(form, every):
+    """Against autograd through steps that each go through a network of their own."""
+    network, trials = make_network(form, dale=Dale()), toy_trials(3, 6)
+    noise = network.draw_noise(3, 6, torch.Generator().manual_seed(0))
+    x, twins = network.initial_state(3), []
+    parts = RTRL(every).parts(
+        network, trials, objective=Objective(), generator=torch.Generator().manual_seed(0)
+    )
+    for first in range(0, 6, every):
         network.zero_grad()
+        twins.append(copy.deepcopy(network))
+        x = twins[0].initial_state(3) if first == 0 else x
+        loss = 0.0
+        for t in range(first, first + every):
+            x = twins[-1].step(x, trials.inputs[:, t], noise[:, t])
+            error = (twins[-1].read_out(network.rate(x)) - trials.targets[:, t]).square().mean(-1)
+            loss = loss + (trials.mask[:, t] * error).sum() / trials.mask.sum()
+        torch.testing.assert_close(next(parts), loss.detach())
+        for twin in twins:
+            twin.zero_grad()
+        loss.backward(retain_graph=True)
+        for name, p in network.named_parameters():
+            now = slopes(network, name)
+            expected = sum(
+                twin.get_parameter(name).grad * now / slopes(twin, name)
+                for twin in twins
+                if twin.get_parameter(name).grad is not None
+            )
+            torch.testing.assert_close(p.grad, expected, rtol=1e-9, atol=1e-12, msg=name)
+            with torch.no_grad():
+                p -= 0.3 * p.grad
     assert list(parts) == []
 
 

@@ -116,7 +116,7 @@ class _Kernel(AbstractTraces):
 
     @override
     def advance(self, step: Step) -> Tensor:
-        keep = (1 - self.decay).clamp(0, 1)
+        keep = 1 - self.decay
         self.traces.mul_(keep[:, None]).add_(step.local)
         gradient = torch.einsum("ba,bap->ap", step.signal @ self.A, self.traces)
         if self.rule.rate:

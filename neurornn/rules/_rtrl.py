@@ -27,7 +27,8 @@ class RTRL(AbstractForwardRule):
     where :math:`\theta_{ab}` is parameter :math:`b` of unit :math:`a`, :math:`M` is its influence on the state
     :math:`s` and :math:`J` is the Jacobian of a step. With weights that rest during a trial this is the gradient of
     back-propagation through time; with updates within the trial it is the gradient along the trajectory that was
-    visited.
+    visited. Influences are those of the effective weights and of :math:`\alpha`; what they teach reaches the parameters
+    behind them, under Dale's law or where time constants are learned, through the parametrisation as it is at the update.
 
     Nothing about it is local, nothing is dropped. A step costs :math:`O(B N^3 (N + I))` operations and the influence
     matrices of a batch of :math:`B` trials hold :math:`B N^2 (N + I + 1)` numbers, twice.
