@@ -17,10 +17,10 @@ from typing import Any, Final
 from neurornn.kernels._cpu._compile import compiled
 from neurornn.kernels._cpu._normal import draw
 from neurornn.kernels._cpu._product import accumulate, multiply
-from neurornn.kernels._cpu._rows import back, begin, once_more
+from neurornn.kernels._cpu._rows import back, begin, fetch, once_more
 from neurornn.kernels._cpu._vector import pointer
 
-STEPS: Final = 8  # steps whose products are summed together
+STEPS: Final = 16  # steps whose products are summed together
 
 
 def backward_space(width: int, n_inputs: int, n_outputs: int, lanes: int, rows: int) -> int:
@@ -110,6 +110,9 @@ def backward(
                             work[at + 1 + j] = inputs[b, t + 1, j]
                     for j in range(n_outputs):
                         work[q_row + i * q_width + width + j] = 0 if t < begins else errors[b, t, j]
+                if t > begins:
+                    for i in range(n_rows):
+                        fetch(0, pointer(kept, ((top + i) * n_steps + t - 1 - begins) * width), width)
                 if hop == 1:
                     multiply(
                         pointer(work, q_row), q_width, pointer(weights, 0), width + n_outputs, width, pointer(work, p_at), width, n_rows, lanes

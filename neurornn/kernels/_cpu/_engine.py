@@ -17,7 +17,7 @@ from neurornn.kernels._cpu._vector import LANES
 from neurornn.kernels._cpu._workspace import lend
 
 _Array = NDArray[Any]
-_BLOCK: Final = 12  # rows of the batch whose gradients are summed together, at most
+_BLOCK: Final = 16  # rows of the batch whose gradients are summed together, at most
 
 
 class Matrices(NamedTuple):

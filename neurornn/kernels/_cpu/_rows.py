@@ -5,7 +5,7 @@ Each function runs over a row register by register. ``p`` is the product, ``alph
 each is :func:`variant`, which names the form and the activation.
 """
 
-__all__ = ["add_cost", "back", "begin", "once_more", "step", "variant"]
+__all__ = ["add_cost", "back", "begin", "fetch", "once_more", "step", "variant"]
 
 from collections.abc import Callable
 from functools import partial
@@ -103,6 +103,14 @@ def _add_cost(builder: Builder, z: Any, live: Any, sums: Any) -> None:
     (rate * real).fma(rate, Vector.load(builder, second)).store(second)
 
 
+def _fetch(builder: Builder, row: Any) -> None:
+    kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), *[ir.IntType(32)] * 3])
+    name = "llvm.prefetch.p0"
+    function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+    options = [ir.Constant(ir.IntType(32), each) for each in (0, 3, 1)]  # to read, to stay, data and not code
+    builder.call(function, [builder.bitcast(row, ir.IntType(8).as_pointer()), *options])
+
+
 def _variants(emit: Callable[..., None]) -> list[Callable[..., None]]:
     return [partial(emit, form, phi) for phi in FORMULAS.values() for form in _FORMS]
 
@@ -120,3 +128,4 @@ back = compiled_rows(
 add_cost = compiled_rows(
     [_add_cost], 2, fixed=1
 )  # sizes and squares of the rates of units that are `live`, lane by lane
+fetch = compiled_rows([_fetch], 1)  # ask for a row of memory some time before it is read
