@@ -29,7 +29,7 @@ class TrialDraws:
 
     Args:
         seed: Seed of the batch.
-        index: Absolute trial numbers, consecutive.
+        index: Absolute trial numbers.
         dt: Time step in ms.
         task: Name of the task; tasks do not share random numbers.
         balanced: Enumerate the choices instead of drawing them.
@@ -60,8 +60,6 @@ class TrialDraws:
     ) -> None:
         self.seed, self.dt, self.task, self.balanced = int(seed), float(dt), task, balanced
         self.index = np.asarray(index, dtype=np.int64)
-        if (np.diff(self.index) != 1).any():
-            raise ValueError(f"Trial numbers must be consecutive: got {self.index}.")
         if self.index.size and not (self.index.min() >= 0 and self.index.max() < 2**_TRIAL_BITS):
             raise ValueError(
                 f"Trial numbers must lie in [0, 2^{_TRIAL_BITS}): got {self.index.min()} to {self.index.max()}."
@@ -230,8 +228,12 @@ class TrialDraws:
             Numbers ``(batch, n_steps, n_channels)``.
         """
         self._check_size(n_steps, n_channels)
-        first = int(self.index[0]) if self.n_trials else 0
-        return normal_traces(self._key(name), first, self.n_trials, n_channels, n_steps).transpose(0, 2, 1)
+        key, breaks = self._key(name), np.flatnonzero(np.diff(self.index) != 1) + 1
+        runs = [
+            each for each in np.split(self.index, breaks) if each.size
+        ]  # one, unless a task reorders its trials
+        traces = [normal_traces(key, int(each[0]), each.size, n_channels, n_steps) for each in runs]
+        return np.concatenate(traces).transpose(0, 2, 1) if len(traces) > 1 else traces[0].transpose(0, 2, 1)
 
     def check_given(self, derived: Iterable[str] = ()) -> None:
         """Refuse conditions that nothing was drawn for.

@@ -40,8 +40,8 @@ class Add(AbstractTask):
     who run one endless trial where this task has many.
 
     Attributes:
-        first_lag: :math:`t_1` in ms, the coin that matters more.
-        second_lag: :math:`t_2` in ms.
+        first_lag: Time :math:`t_1` back to the coin that matters more, in ms.
+        second_lag: Time :math:`t_2` back to the other coin, in ms.
         toss: Time between tosses in ms; None tosses in every step.
         report: Duration of the report epoch in ms.
 

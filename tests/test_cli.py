@@ -352,7 +352,7 @@ def test_every_task_goes_all_the_way(name, tmp_path, capsys):
     assert main(["simulate", str(tmp_path / "run"), "--n-trials", "48"]) == 0
     assert main(["report", str(tmp_path / "run")]) == 0
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert 0 <= metrics["performance" if name.startswith("flip") else "accuracy"] <= 1
+    assert 0 <= metrics["performance" if name.startswith(("flip", "add")) else "accuracy"] <= 1
     assert ("choice_weight_ratio" in metrics) is False
     assert f"<h1>{name}: a trained network, dissected</h1>" in (tmp_path / "run" / "report.html").read_text()
 
