@@ -1,6 +1,6 @@
 """Context-dependent decisions under Dale's law, learned by one rule after another: draws context_rules.png, writes context_rules.csv.
 
-python docs/gallery/context_rules.py [--seeds 5] [--jobs 2]
+python docs/gallery/context_rules.py
 
 One setting, the same for all rules. Network: 100 units in current form, 80 excitatory and 20 inhibitory, rectified tanh,
 tau = 100 ms, dt = 20 ms, balanced gamma weights of spectral radius 1.5, no autapses, recurrent noise 0.1, read out
@@ -19,27 +19,19 @@ with coherence 0; the slowest mode of a point is the one whose eigenvalue has th
 compares how much of the coherence that counts, and of the one that does not, enters this mode (left eigenvector times W_in):
 1 is perfect gating, 0 none.
 
-Every finished run is kept in .cache next to this file and used again: interrupt and continue as you like.
+Finished runs are kept in .cache and used again: interrupt and continue as you like.
 """
 
-import argparse
-import hashlib
-import io
-import json
-import os
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from _runs import arguments, save_figure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 from typing_extensions import override
 
 import neurornn
@@ -49,8 +41,8 @@ from neurornn.networks import AbstractNetwork
 from neurornn.objective import Objective
 from neurornn.tasks.context_decision import ContextDecision
 
-HERE = Path(__file__).parent
 CRITERION, EVERY, MEASURE = 0.85, 50, 200
+N_OTHERS, N_LEVERS = 3, 2  # networks for the other rules and for each lever
 SCALE = 0.1  # of random feedback
 
 
@@ -111,14 +103,23 @@ class Setting:
     n_steps: int = 1000
 
 
+@dataclass(frozen=True)
+class Run:
+    """One network to train."""
+
+    rule: str
+    seed: int
+    setting: Setting = Setting()
+
+
 Maker = Callable[[int, float], rules.AbstractRule]
 RULES: dict[str, tuple[Maker, str]] = {
     "BPTT": (lambda s, b: rules.BPTT(), "black"),
-    "truncated BPTT, 200 ms": (lambda s, b: rules.TruncatedBPTT(10), "0.45"),
+    "truncated BPTT, 200 ms": (lambda s, b: rules.TruncatedBPTT(10), "#8c6d31"),
     "2 hops": (lambda s, b: rules.KHop(2), "#08519c"),
     "1 hop": (lambda s, b: rules.KHop(1), "#4292c6"),
     "ModProp": (lambda s, b: rules.ModProp(), "#6a51a3"),
-    "MDGL": (lambda s, b: rules.MDGL(), "#b09fd6"),
+    "MDGL": (lambda s, b: rules.MDGL(), "#9a86cc"),
     "recurrent feedback alignment": (
         lambda s, b: rules.FeedbackAlignment(rules.Random(s, b), gain=0.8, seed=s),
         "#CC79A7",
@@ -129,13 +130,13 @@ RULES: dict[str, tuple[Maker, str]] = {
         "#E69F00",
     ),
     "RFLO, random feedback": (lambda s, b: rules.RFLO(rules.Random(s, b)), "#D55E00"),
-    "control: feedback redrawn": (lambda s, b: Redrawn(b), "0.6"),
-    "control: read-out alone": (lambda s, b: rules.BPTT(), "0.75"),
+    "control: feedback redrawn": (lambda s, b: Redrawn(b), "0.5"),
+    "control: read-out alone": (lambda s, b: rules.BPTT(), "0.65"),
 }
+CONTEXTS = {"motion": "#0072B2", "colour": "#D55E00"}
 LOCAL, ALONE = "RFLO, random feedback", "control: read-out alone"
-FIRST = (LOCAL, ALONE, "BPTT", "RFLO, symmetric feedback", "control: feedback redrawn")  # in the queue
 LEVERS: dict[str, dict[str, Any]] = {
-    "as in a to d": {},
+    "as in a to f": {},
     "target only after the evidence": {"target_from": None},
     "... and after a delay of 300 ms": {"target_from": None, "delay": 300.0},
     "tau = 50 ms": {"tau": 50.0},
@@ -147,9 +148,9 @@ LEVERS: dict[str, dict[str, Any]] = {
 }
 
 
-def run(rule: str, setting: Setting, seed: int) -> dict[str, Any]:
+def execute(run: Run) -> dict[str, Any]:
     """Train one network and look at it."""
-    torch.set_num_threads(1)
+    rule, setting, seed = run.rule, run.setting, run.seed
     task = Spoken(target_from=setting.target_from, delay=setting.delay)
     network = CTRNN(
         task.n_inputs, setting.n_units, task.n_outputs, tau=setting.tau, dt=task.dt, activation=setting.activation,
@@ -214,24 +215,21 @@ def dissected(network: CTRNN, task: Spoken, seed: int) -> Iterator[dict[str, Any
         n_rounds=3,
         wave=64,
     )
-    W_rec, W_in, W_out = (W.detach().double().numpy() for W in (network.W_rec, network.W_in, network.W_out))
+    W_in, W_out = (W.detach().double().numpy() for W in (network.W_in, network.W_out))
     read = W_out[1] - W_out[0]
     for k in range(points.sizes["fixed_point"]):
         point = points.isel(fixed_point=k)
         state = torch.as_tensor(point.state.values)
-        slope = network.activation.derivative(state).numpy()
         left = point.left_eigenvector.isel(mode=0).values
         context = str(point.context.item())
         coherence = [W_in[:, 2] - W_in[:, 1], W_in[:, 4] - W_in[:, 3]]  # motion, colour
         counts, other = coherence if context.startswith("motion") else coherence[::-1]
-        answer = np.linalg.solve(np.eye(network.n_units) - W_rec * slope, np.stack([counts, other], 1))
         yield {
             "context": context, "kind": str(point.kind.item()), "n_unstable": int(point.n_unstable),
             "stable": bool(point.stable_ode), "time_constant": float(point.time_constant.isel(mode=0)),
             "frequency": float(point.frequency.isel(mode=0)), "speed": float(point.speed),
             "decision": float(read @ network.activation(state).numpy()),
             "selection": contrast(left @ counts, left @ other),
-            "gating": contrast(*((read * slope) @ answer)),
             "completeness": str(points.completeness.sel(search=context).item()),
         }  # fmt: skip
 
@@ -241,63 +239,15 @@ def contrast(one: complex, other: complex) -> float:
     return float((abs(one) - abs(other)) / (abs(one) + abs(other)))
 
 
-def place(rule: str, setting: Setting, seed: int, cache: Path) -> Path:
-    """Where a run is kept."""
-    name = json.dumps([rule, asdict(setting), seed])
-    return cache / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
-
-
-def kept(rule: str, setting: Setting, seed: int, cache: Path) -> dict[str, Any]:
-    """A run from the cache, or a new one that goes there."""
-    file = place(rule, setting, seed, cache)
-    if file.exists():
-        return dict(json.loads(file.read_text()))
-    found = run(rule, setting, seed)
-    partial = file.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps(found))
-    partial.replace(file)
-    return found
-
-
-def queue(seeds: int, lever_seeds: int) -> list[tuple[str, str, str, Setting, int]]:
-    """All runs, in the order in which they are worth having."""
-    wanted = [("rules", rule, "", Setting(), seed) for seed in range(seeds) for rule in RULES]
-    wanted += [
-        ("levers", LOCAL, lever, replace(Setting(), **change), seed)
-        for seed in range(lever_seeds)
-        for lever, change in LEVERS.items()
-    ]
-    wanted.sort(
-        key=lambda one: (one[1] not in FIRST, one[4] > 2) if one[0] == "rules" else (True, one[4] > 1)
-    )
-    return wanted
-
-
-def everything(
-    wanted: list[tuple[str, str, str, Setting, int]], jobs: int, cache: Path
-) -> list[dict[str, Any]]:
-    """Results of these runs, in parallel, told as they come."""
-    cache.mkdir(exist_ok=True)
-    (cache / ".gitignore").write_text("*\n")
-    found: list[dict[str, Any]] = []
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        futures = {
-            pool.submit(kept, rule, setting, seed, cache): (study, lever)
-            for study, rule, lever, setting, seed in wanted
-        }
-        try:
-            for k, future in enumerate(as_completed(futures), 1):
-                study, lever = futures[future]
-                one = future.result()
-                found.append({"study": study, "lever": lever, **one})
-                print(
-                    f"{k}/{len(futures)}  {one['rule']}{f' ({lever})' if lever else ''}, seed {one['seed']}: "
-                    f"{one['accuracy']:.3f}{' DIVERGED' if one['diverged'] else ''}",
-                    flush=True,
-                )
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+def queue(n_seeds: int) -> list[tuple[str, str, Run]]:
+    """All runs, those most worth having first: the study, what is changed in it, and the run."""
+    found = [("rules", "", Run(LOCAL, seed)) for seed in range(n_seeds)]
+    for seed in range(min(n_seeds, N_OTHERS)):
+        found += [("rules", "", Run(rule, seed)) for rule in RULES if rule != LOCAL]
+        if seed < N_LEVERS:
+            found += [
+                ("levers", each, Run(LOCAL, seed, Setting(**change))) for each, change in LEVERS.items()
+            ]
     return found
 
 
@@ -310,10 +260,9 @@ def table_of(found: list[dict[str, Any]]) -> pd.DataFrame:
             name: one[name] for name in ("study", "rule", "lever", "seed", "accuracy", "steps_to_criterion")
         }
         row |= {"steps_done": one["steps_done"], "diverged": one["diverged"]}
-        for name, k in (("start", 0), ("middle", None), ("end", -1)):
-            where = len(cosine) // 2 if cosine and k is None else k
-            row[f"cosine_{name}"] = cosine[where] if cosine else np.nan
-        row["feedback_cosine_end"] = one["feedback_cosine"][-1] if cosine else np.nan
+        for k, step in enumerate((0, *range(MEASURE, Setting().n_steps + 1, MEASURE))):
+            row[f"cosine_at_{step}"] = cosine[k] if cosine and k < len(cosine) else np.nan
+        row["feedback_cosine_at_end"] = one["feedback_cosine"][-1] if cosine else np.nan
         for context in ("motion", "colour") if points else ():
             here = [p for p in points if p["context"].startswith(context)]
             fixed = [p for p in here if p["kind"] == "fixed"]
@@ -322,7 +271,7 @@ def table_of(found: list[dict[str, Any]]) -> pd.DataFrame:
             row[f"n_stable_{context}"] = sum(p["stable"] for p in fixed)
             row[f"complete_{context}"] = here[0]["completeness"] if here else "nothing found"
             centre = min(fixed, key=lambda p: abs(p["decision"]), default=None)
-            for name in ("time_constant", "frequency", "selection", "gating"):
+            for name in ("time_constant", "frequency", "selection"):
                 row[f"{name}_{context}"] = np.nan if centre is None else centre[name]
         rows.append(row)
     table = pd.DataFrame(rows)
@@ -335,11 +284,11 @@ def table_of(found: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def draw(found: list[dict[str, Any]], table: pd.DataFrame) -> Figure:
-    """The six panels."""
-    figure = Figure(figsize=(10.6, 7.6), layout="constrained")
+    """The seven panels."""
+    figure = Figure(figsize=(11.5, 7.4), layout="constrained")
     top, bottom = figure.subfigures(2, 1, height_ratios=[1.08, 1])
-    upper = list(top.subplots(1, 3, sharey=True, width_ratios=[1.0, 0.8, 1.2]))
-    lower = list(bottom.subplots(1, 3, width_ratios=[1.0, 1.0, 1.0]))
+    upper = list(top.subplots(1, 4, sharey=True, width_ratios=[1.0, 0.8, 1.1, 0.9]))
+    lower = list(bottom.subplots(1, 3))
     runs = [one for one in found if one["study"] == "rules"]
     across(upper[0], table[table.study == "rules"], "accuracy")
     upper[0].axvline(CRITERION, color="0.3", linewidth=0.8, linestyle=":")
@@ -347,8 +296,11 @@ def draw(found: list[dict[str, Any]], table: pd.DataFrame) -> Figure:
     upper[0].set(xlim=(0.45, 1.0), xlabel="accuracy after training")
     steps(upper[1], table[table.study == "rules"])
     landscapes(upper[2], runs)
+    selections(upper[3], table[table.study == "rules"])
     upper[0].set_yticks(range(len(RULES)), [*RULES])
-    upper[0].invert_yaxis()
+    upper[0].set_ylim(len(RULES) - 0.5, -0.5)
+    for label, (_, colour) in zip(upper[0].get_yticklabels(), RULES.values(), strict=True):
+        label.set_color(colour)
 
     for rule, (_, colour) in RULES.items():
         style: dict[str, Any] = {"color": colour, "linestyle": "--" if rule.startswith("control") else "-"}
@@ -366,8 +318,8 @@ def draw(found: list[dict[str, Any]], table: pd.DataFrame) -> Figure:
     lower[1].axhline(0, color="0.8", linewidth=0.8)
     lower[1].set(ylim=(-0.35, 1.05), xlabel="training step", ylabel="cosine to the exact gradient, median")
     levers(lower[2], table[table.study == "levers"])
-    for letter, ax in zip("abcdef", [*upper, *lower], strict=True):
-        ax.set_title(letter, loc="left", fontsize=10, fontweight="bold")
+    for letter, ax in zip("abcdefg", [*upper, *lower], strict=True):
+        ax.set_title(letter, loc="left", fontsize=10, fontweight="bold", color="black")
         ax.tick_params(labelsize=7.5)
         ax.xaxis.label.set_size(8.5)
         ax.yaxis.label.set_size(8.5)
@@ -404,61 +356,73 @@ def steps(ax: Axes, table: pd.DataFrame) -> None:
 def landscapes(ax: Axes, runs: list[dict[str, Any]]) -> None:
     """Time constant of the slowest mode of every fixed point: full if stable, empty if not."""
     for y, rule in enumerate(RULES):
-        for shift, context, colour in ((-0.18, "motion", "#0072B2"), (0.18, "colour", "#D55E00")):
-            for one in runs:
-                if one["rule"] != rule:
-                    continue
-                for point in one.get("points", []):
-                    if point["context"].startswith(context) and point["kind"] == "fixed":
-                        ax.plot(abs(point["time_constant"]), y + shift, "o", markersize=3.8, color=colour, alpha=0.75,
-                                markerfacecolor=colour if point["stable"] else "none", markeredgewidth=0.8)  # fmt: skip
-    for text, colour, face in (
-        ("motion context", "#0072B2", "#0072B2"),
-        ("colour context", "#D55E00", "#D55E00"),
-        ("unstable", "0.4", "none"),
-    ):
-        ax.plot([], [], "o", color=colour, markerfacecolor=face, markersize=4, label=text)
+        for shift, (context, colour) in zip((-0.18, 0.18), CONTEXTS.items(), strict=True):
+            points = [p for one in runs if one["rule"] == rule for p in one["points"]]
+            for point in points:
+                if point["context"].startswith(context) and point["kind"] == "fixed":
+                    face = colour if point["stable"] else "none"
+                    ax.plot(
+                        abs(point["time_constant"]), y + shift, "o", markersize=3.8, color=colour, alpha=0.75,
+                        markerfacecolor=face, markeredgewidth=0.8,
+                    )  # fmt: skip
+    for context, colour in CONTEXTS.items():
+        ax.plot([], [], "o", color=colour, markersize=4, label=context)
+    ax.plot([], [], "o", color="0.4", markerfacecolor="none", markersize=4, label="unstable")
     ax.axvline(Setting().tau, color="0.6", linewidth=0.8, linestyle="--")
     ax.set_xscale("log")
-    ax.set_xlabel("time constant of the slowest mode of a fixed point (ms)")
+    ax.set_xlabel("slowest mode of each fixed point (ms)")
     ax.grid(axis="y", color="0.93", linewidth=0.7)
     ax.set_axisbelow(True)
     ax.legend(
-        frameon=False, fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, handletextpad=0.1
-    )
+        frameon=False, fontsize=7, loc="lower center", bbox_to_anchor=(0.55, 1.0), ncols=3, handletextpad=0.1
+    ).set_in_layout(False)
+    ax.set_xticks([100, 200, 500, 1000, 2000, 5000], ["100", "200", "500", "1000", "2000", "5000"])
+    ax.minorticks_off()
+
+
+def selections(ax: Axes, table: pd.DataFrame) -> None:
+    """Selection index of the slowest mode at the fixed point nearest to indecision."""
+    for y, rule in enumerate(RULES):
+        mine = table[table.rule == rule]
+        for shift, (context, colour) in zip((-0.18, 0.18), CONTEXTS.items(), strict=True):
+            values = mine[f"selection_{context}"].to_numpy(dtype=float)
+            ax.plot(
+                values,
+                [y + shift] * len(values),
+                "o",
+                color=colour,
+                markersize=3.8,
+                alpha=0.75,
+                markeredgewidth=0,
+            )
+    ax.axvline(0, color="0.6", linewidth=0.8, linestyle="--")
+    ax.grid(axis="y", color="0.93", linewidth=0.7)
+    ax.set_axisbelow(True)
+    ax.set(xlim=(-1.05, 1.05), xlabel="selection index of that mode")
 
 
 def levers(ax: Axes, table: pd.DataFrame) -> None:
     """Accuracy of RFLO with random feedback when one thing is changed."""
     across(ax, table, "accuracy", LEVERS)
     ax.set_yticks(range(len(LEVERS)), [*LEVERS])
-    ax.invert_yaxis()
+    ax.set_ylim(len(LEVERS) - 0.5, -0.5)
     ax.axvline(CRITERION, color="0.3", linewidth=0.8, linestyle=":")
     ax.axvline(0.5, color="0.8", linewidth=0.8)
     ax.set(xlim=(0.45, 1.0), xlabel="accuracy after training, one thing changed")
-    ax.set_title(f"       {LOCAL}", loc="left", fontsize=8, color=RULES[LOCAL][1])
+    ax.set_title(LOCAL, fontsize=8, color=RULES[LOCAL][1])
 
 
 def main() -> None:
     """Run, draw, write."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seeds", type=int, default=5, help="networks for each rule")
-    parser.add_argument("--lever-seeds", type=int, default=3, help="networks for each lever")
-    parser.add_argument("--jobs", type=int, default=2, help="processes")
-    parser.add_argument("--finished", action="store_true", help="show the finished runs and start none")
-    parser.add_argument("--to", type=Path, default=HERE, help="folder of the results")
-    options = parser.parse_args()
-    wanted = queue(options.seeds, options.lever_seeds)
-    if options.finished:
-        wanted = [one for one in wanted if place(one[1], one[3], one[4], HERE / ".cache").exists()]
-    found = everything(wanted, options.jobs, HERE / ".cache")
+    options, runs = arguments(__doc__, "context_rules", n_seeds=5)
+    wanted = queue(options.seeds)
+    results = dict(
+        zip(done := [*{run: None for *_, run in wanted}], runs.finished(execute, done), strict=True)
+    )
+    found = [{"study": study, "lever": lever, **results[run]} for study, lever, run in wanted]
     table = table_of(found)
     table.to_csv(options.to / "context_rules.csv", index=False, float_format="%.5g")
-    buffer = io.BytesIO()
-    draw(found, table).savefig(buffer, dpi=180)
-    Image.open(buffer).convert("RGB").quantize(256, kmeans=2).save(
-        options.to / "context_rules.png", optimize=True
-    )
+    save_figure(draw(found, table), options.to / "context_rules.png")
 
 
 if __name__ == "__main__":
