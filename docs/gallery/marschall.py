@@ -20,7 +20,6 @@ import numpy as np
 import pandas as pd
 import torch
 from _runs import arguments, save_figure
-from matplotlib import colormaps
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -32,10 +31,20 @@ from neurornn.tasks.add import Add
 
 DT, FILL, COUNTED, N_STREAMS = 20.0, 5, 100, 16  # ms; steps that do not count and that do; trials at a time
 RATE, N_STRETCHES, EVERY = 0.01, 150, 5
-ORDER = (
-    "BPTT", "RTRL", "truncated BPTT", "UORO", "KF-RTRL", "r-KF-RTRL", "SnAp-1", "KeRNL", "DNI", "RFLO, symmetric",
-    "RFLO, random", "read-out only",
-)  # fmt: skip
+COLOURS = {
+    "BPTT": "0.5",
+    "truncated BPTT": "0.75",
+    "RTRL": "black",
+    "UORO": "#56B4E9",
+    "KF-RTRL": "#003F6B",
+    "r-KF-RTRL": "#0072B2",
+    "SnAp-1": "#D55E00",
+    "KeRNL": "#8C3B00",
+    "DNI": "#009E73",
+    "RFLO, symmetric": "#E69F00",
+    "RFLO, random": "#F0C97A",
+    "read-out only": "#CC79A7",
+}  # exact in black and grey, random estimates in blue, without the paths through other units in orange
 BEST = "best read-out, untrained"
 FLOORS = {"none": "no coin", "first": "coin 3 steps ago", "both": "both coins"}
 
@@ -147,7 +156,7 @@ def best_read_out(run: Run) -> float:
 def planned(n_seeds: int) -> list[Run]:
     """The runs of the study, seed by seed."""
     known = [Run(BEST, seed, 0) for seed in range(n_seeds)]
-    return [Run(rule, seed) for seed in range(n_seeds) for rule in ORDER] + known
+    return [Run(rule, seed) for seed in range(n_seeds) for rule in COLOURS] + known
 
 
 def table(runs: Sequence[Run], results: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -184,35 +193,35 @@ def draw(runs: Sequence[Run], results: Sequence[dict[str, Any]]) -> Figure:
     a, b = figure.subplots(1, 2, width_ratios=(1.25, 1.0))
     medians = rows.groupby("rule").nats.median().sort_values(ascending=False)
     names = [str(name) for name in medians.index if name != BEST]
-    shades = dict(zip(names, colormaps["turbo"](np.linspace(0.95, 0.05, len(names))), strict=True))
     by_rule = {
         name: [found for run, found in zip(runs, results, strict=True) if run.rule == name] for name in names
     }
     for name, own in by_rule.items():
         whole = [found for found in own if found["step"] == max((each["step"] for each in own), key=len)]
         middle = np.median([found["nats"] for found in whole], axis=0)
-        a.plot(np.array(whole[0]["step"]) / 1000, middle, color=shades[name], linewidth=1.3)
+        a.plot(whole[0]["step"][1:], middle[1:], color=COLOURS[name], linewidth=1.3)
     for place, name in enumerate(names):
         values = rows[rows.rule == name].nats
-        b.scatter(values, np.full(len(values), place), s=14, color=shades[name], alpha=0.6, linewidth=0)
-        b.plot([values.median()] * 2, [place - 0.35, place + 0.35], color=shades[name], linewidth=2)
+        b.scatter(values, np.full(len(values), place), s=14, color=COLOURS[name], alpha=0.6, linewidth=0)
+        b.plot([values.median()] * 2, [place - 0.35, place + 0.35], color=COLOURS[name], linewidth=2)
     b.set_yticks(range(len(names)), names)
     for name, nats in coins().floors().items():
         if name in FLOORS:
             a.axhline(nats, color="0.3", linewidth=0.8, linestyle=(0, (4, 2)), zorder=0)
             b.axvline(nats, color="0.3", linewidth=0.8, linestyle=(0, (4, 2)), zorder=0)
             a.annotate(
-                f"{FLOORS[name]} known", (1.0, nats), (0, 2), xycoords=("axes fraction", "data"),
-                textcoords="offset points", ha="right", va="bottom", fontsize=6.5, color="0.3",
+                f"{FLOORS[name]} known", (1.0, nats), (0, -2 if name == "both" else 2), xycoords=("axes fraction", "data"),
+                textcoords="offset points", ha="right", va="top" if name == "both" else "bottom", fontsize=6.5, color="0.3",
             )  # fmt: skip
     b.axvline(medians[BEST], color="0.3", linewidth=0.8, linestyle=":", zorder=0)
     b.annotate(
         "best read-out,\nuntrained", (medians[BEST], 1.0), (2, -1), xycoords=("data", "axes fraction"),
         textcoords="offset points", va="top", fontsize=6.5, color="0.3",
     )  # fmt: skip
-    a.set_ylim(0.445, 0.70)
+    a.set_xscale("log")
+    a.set_ylim(0.445, 0.68)
     b.set_xlim(0.445, max(0.53, rows.nats.max() + 0.01))
-    a.set_xlabel("steps learned (thousands)", fontsize=8)
+    a.set_xlabel("steps learned", fontsize=8)
     a.set_ylabel("cross-entropy (nats)", fontsize=8)
     b.set_xlabel("cross-entropy at the end (nats)", fontsize=8)
     for letter, ax in (("a", a), ("b", b)):

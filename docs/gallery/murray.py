@@ -179,7 +179,7 @@ def draw(runs: Sequence[Run], results: Sequence[dict[str, Any]]) -> Figure:
     c.set_xticks(LENGTHS, [str(length) for length in LENGTHS])
     c.minorticks_off()
     d.axhline(0.0, color="0.85", linewidth=0.7, zorder=0)
-    d.set_ylim(-0.5, 1.0)
+    d.set_ylim(-0.25, 1.0)
     b.set_ylabel("output", fontsize=8)
     d.set_ylabel("cosine of read-out and feedback", fontsize=8)
     titles = (
