@@ -138,6 +138,9 @@ class _Tensor:
     def converted(self, signed: bool) -> "_Tensor":
         return _Tensor((self._signed() if signed else self.values).to(torch.float32))
 
+    def narrowed(self) -> "_Tensor":
+        return self
+
     def bits(self) -> "_Tensor":
         return _Tensor(self.values.view(torch.int32).to(torch.int64) & _WORD)
 

@@ -20,7 +20,7 @@ References:
 __all__ = ["Words", "normals", "philox", "plain_normals"]
 
 import math
-from typing import Final, Protocol, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,9 @@ class Words(Protocol):
     def choose(self, relation: str, other: float, yes: Self, no: Self) -> Self:
         """One or the other."""
 
+    def narrowed(self) -> Any:  # noqa: ANN401
+        """Words that stand in more room than they need, without it."""
+
 
 _W = TypeVar("_W", bound=Words)
 
@@ -99,7 +102,7 @@ def normals(counter: tuple[_W, _W, _W, _W], key: tuple[_W, _W]) -> tuple[_W, _W,
     Returns:
         Single-precision numbers.
     """
-    a, b, c, d = philox(counter, key)
+    a, b, c, d = (each.narrowed() for each in philox(counter, key))
     return *_box_muller(a, b), *_box_muller(c, d)
 
 
@@ -217,6 +220,9 @@ class _Array:
 
     def sqrt(self) -> "_Array":
         return _Array(np.sqrt(self.values))
+
+    def narrowed(self) -> "_Array":
+        return self
 
     def choose(self, relation: str, other: float, yes: "_Array", no: "_Array") -> "_Array":
         return _Array(

@@ -18,7 +18,7 @@ from neurornn.kernels._cpu._compile import compiled
 from neurornn.kernels._cpu._normal import draw
 from neurornn.kernels._cpu._product import accumulate, multiply
 from neurornn.kernels._cpu._rows import back, begin, fetch, once_more
-from neurornn.kernels._cpu._vector import pointer
+from neurornn.kernels._cpu._vector import copy_few, pointer
 
 STEPS: Final = 16  # steps whose products are summed together
 
@@ -71,6 +71,9 @@ def backward(
         work[zero_at : zero_at + width] = 0
         work[xi_at : xi_at + 64 * groups] = 0
         work[: (STEPS + 1) * n_rows * q_width] = 0
+        work[z_at:p_at] = 0  # there is no input after the last step, and nothing beyond the inputs
+        for i in range(STEPS * n_rows):
+            work[z_at + i * z_width + width] = 1
         for i in range(n_rows):
             work[i * q_width : i * q_width + width] = credit[top + i]
         late = ends - 1
@@ -102,14 +105,21 @@ def backward(
                 z_row = z_at + (late - t) * n_rows * z_width
                 for i in range(n_rows):
                     b = top + i
-                    at = z_row + i * z_width + width
-                    work[at : at + z_width - width] = 0
-                    work[at] = 1
+                    after, back_from = z_row + i * z_width + width + 1, q_row + i * q_width + width
                     if t + 1 < inputs.shape[1]:
-                        for j in range(n_inputs):
-                            work[at + 1 + j] = inputs[b, t + 1, j]
-                    for j in range(n_outputs):
-                        work[q_row + i * q_width + width + j] = 0 if t < begins else errors[b, t, j]
+                        copy_few(
+                            pointer(inputs, (b * inputs.shape[1] + t + 1) * n_inputs),
+                            pointer(work, after),
+                            n_inputs,
+                        )
+                    if t >= begins:
+                        copy_few(
+                            pointer(errors, (b * inputs.shape[1] + t) * n_outputs),
+                            pointer(work, back_from),
+                            n_outputs,
+                        )
+                    else:
+                        work[back_from : back_from + n_outputs] = 0
                 if t > begins:
                     for i in range(n_rows):
                         fetch(0, pointer(kept, ((top + i) * n_steps + t - 1 - begins) * width), width)

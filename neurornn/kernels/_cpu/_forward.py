@@ -8,7 +8,7 @@ from neurornn.kernels._cpu._compile import compiled
 from neurornn.kernels._cpu._normal import draw
 from neurornn.kernels._cpu._product import multiply
 from neurornn.kernels._cpu._rows import add_cost, begin, step
-from neurornn.kernels._cpu._vector import pointer
+from neurornn.kernels._cpu._vector import copy_few, pointer
 
 TOGETHER: Final = 24  # rows that share one pass over the weights: three tiles
 
@@ -56,8 +56,8 @@ def forward(
             begin(code, pointer(state, (chunk + i) * width), pointer(work, i * z_width), width)
         for t in range(n_steps):
             for i in range(n_rows):
-                for j in range(n_inputs):
-                    work[i * z_width + width + 1 + j] = inputs[chunk + i, begins + t, j]
+                outside_input = pointer(inputs, ((chunk + i) * inputs.shape[1] + begins + t) * n_inputs)
+                copy_few(outside_input, pointer(work, i * z_width + width + 1), n_inputs)
             multiply(
                 pointer(work, 0), z_width, pointer(recurrent, 0), width + 1 + n_inputs, width, pointer(work, p_at), width, n_rows, lanes
             )  # fmt: skip
@@ -100,8 +100,8 @@ def forward(
                     pointer(work, 0), z_width, pointer(readout, 0), width + 1, y_width, pointer(work, y_at), y_width, n_rows, lanes
                 )  # fmt: skip
                 for i in range(n_rows):
-                    for j in range(n_outputs):
-                        output[chunk + i, begins + t, j] = work[y_at + i * y_width + j]
+                    said = pointer(output, ((chunk + i) * output.shape[1] + begins + t) * n_outputs)
+                    copy_few(pointer(work, y_at + i * y_width), said, n_outputs)
         if code % 2:
             for i in range(n_rows):
                 state[chunk + i, :] = work[i * z_width : i * z_width + width]

@@ -2,7 +2,7 @@
 
 __all__ = ["draw", "fill"]
 
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from llvmlite import ir
 from numba import types
@@ -14,6 +14,26 @@ from neurornn.kernels._noise import normals
 
 _LANES: Final = LANES[4]
 _WORD: Final = ir.IntType(32)
+
+
+class _Wide(Vector):
+    """Words in the lower halves of lanes of 64 bits: a whole product fits, and what stands above a word is ignored."""
+
+    @classmethod
+    def of(cls, words: Vector) -> Self:
+        """The words of a vector of 32 bits."""
+        kind = ir.VectorType(ir.IntType(64), words.value.type.count)
+        return cls(words.builder, words.builder.zext(words.value, kind))
+
+    def __mul__(self, factor: "Vector | float") -> Self:
+        return Vector.__mul__(self & 0xFFFFFFFF, factor)
+
+    def high_product(self, factor: int) -> Self:
+        return (self * factor) >> 32
+
+    def narrowed(self) -> Vector:
+        kind = ir.VectorType(_WORD, self.value.type.count)
+        return Vector(self.builder, self.builder.trunc(self.value, kind))
 
 
 @intrinsic
@@ -32,7 +52,8 @@ def draw(typing: Any, out: Any, n_groups: Any, step: Any, trial: Any, low: Any, 
         with loop(builder, builder.mul(groups, ir.Constant(index, 16)), _LANES) as j:
             place = Vector.splat(builder, builder.trunc(j, _WORD))
             place += Vector(builder, ir.Constant(place.value.type, list(range(_LANES))))
-            four = normals((place, step, trial, upper), (low, high))
+            a, b, c, d, *key = (_Wide.of(each) for each in (place, step, trial, upper, low, high))
+            four = normals((a, b, c, d), (key[0], key[1]))
             within = builder.and_(j, ir.Constant(index, 15))
             start = builder.add(builder.mul(builder.sub(j, within), ir.Constant(index, 4)), within)
             for word, numbers in enumerate(four):

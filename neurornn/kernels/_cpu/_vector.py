@@ -4,7 +4,7 @@ A :class:`Vector` stands for one register of a compiled function. Arithmetic on 
 computing a number, so a formula written once in Python becomes straight machine code for whatever processor is there.
 """
 
-__all__ = ["LANES", "Builder", "Vector", "compiled_rows", "loop", "pointer", "shift"]
+__all__ = ["LANES", "Builder", "Vector", "compiled_rows", "copy_few", "loop", "pointer", "shift"]
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -225,6 +225,10 @@ class Vector:
         upper = self.builder.lshr(product, ir.Constant(wide, [32] * wide.count))
         return self._new(self.builder.trunc(upper, self.value.type))
 
+    def narrowed(self) -> "Vector":
+        """These words in 32 bits each, which they have."""
+        return self
+
     def to_element(self, element: Any) -> Self:
         """Single-precision numbers in another floating-point type.
 
@@ -351,6 +355,19 @@ def pointer(typing: Any, array: Any, offset: Any) -> Any:
         return builder.gep(data, [arguments[1]])
 
     return signature, code
+
+
+@intrinsic
+def copy_few(typing: Any, source: Any, target: Any, n: Any) -> Any:
+    """Copy a few numbers from one address to another. Compiled code only."""
+
+    def code(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
+        source, target, n = arguments
+        with loop(builder, n, 1) as j:
+            builder.store(builder.load(builder.gep(source, [j])), builder.gep(target, [j]))
+        return context.get_dummy_value()
+
+    return types.void(source, source, types.intp), code
 
 
 @intrinsic
