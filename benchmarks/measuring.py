@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 RESULTS = Path(__file__).resolve().parent / "results"
+WARM = 0.03  # seconds; the threads of OpenMP go on looking for work for some milliseconds after they had it
 DISCARDED = 2  # first rounds: compilation, caches
 PACKAGES = ("neurornn", "torch", "numpy", "numba", "jax", "jaxlib", "neuralrnn")
 
@@ -27,7 +28,7 @@ def interleaved(
 ) -> dict[str, list[float]]:
     """Time functions in turn, each round in another order.
 
-    In its turn a function runs twice and the second run counts: as in training, the step before was of the same
+    In its turn a function runs for a while and the last run counts: as in training, the steps before were of the same
     kind, and what another one left in the caches or its waiting threads is not held against it.
 
     Args:
@@ -43,7 +44,10 @@ def interleaved(
     for repetition in range(DISCARDED + repetitions):
         shuffle(order)
         for name in order:
+            until = time.perf_counter() + WARM
             runs[name]()
+            while time.perf_counter() < until:
+                runs[name]()
             began = time.perf_counter()
             runs[name]()
             spent = 1e3 * (time.perf_counter() - began)

@@ -150,7 +150,8 @@ class Objective:
                 "Give the steps that count a positive mask."
             )
         loss = _BY_NAME[trials.info.loss] if self.loss is None else self.loss
-        value = (trials.mask[:, here] * loss.error(trajectory.output, target)).sum() / total
+        weight = trials.mask[:, here] / total
+        value = (weight * loss.error(trajectory.output, target)).sum()
         if self.costs_rates:
             sizes, squares = trajectory.mean_abs_rate, trajectory.mean_square_rate
             if sizes is None or squares is None:

@@ -88,14 +88,16 @@ class _Loop(torch.autograd.Function):
             checkpoint_every=checkpoint_every,
         )
         ctx.set_materialize_grads(False)
-        n = run.n_units
-        kept, rates = torch.from_numpy(run.kept), torch.from_numpy(run.rates)[:, :, :n]
-        states = rates if run.states is run.rates else kept[:, :, :n]
+        n, kept = run.n_units, torch.from_numpy(run.kept)
+        states = rates = None
+        if record:
+            rates = torch.from_numpy(run.rates)[:, :, :n]
+            states = rates if run.states is run.rates else kept[:, :, :n]
         results = (
             torch.from_numpy(run.output),
             torch.from_numpy(np.ascontiguousarray(run.final)),
-            states if record else None,
-            rates if record and states is not rates else None,
+            states,
+            None if states is rates else rates,
             torch.from_numpy(run.costs / n) if costs else None,
         )
         if keep:  # torch refuses to go back if one of these was changed, and lets go of them afterwards
