@@ -248,13 +248,17 @@ class Session:
         self.record.validations.append((self.step, loss, float(np.nanmean(each))))
 
     def _gradient_norm(self) -> float:
-        squares = [each.grad.double().square().sum() for each in self.parameters if each.grad is not None]
-        if not squares:
+        norms = [
+            torch.linalg.vector_norm(each.grad, dtype=torch.float64)
+            for each in self.parameters
+            if each.grad is not None
+        ]
+        if not norms:
             raise ValueError(
                 f"{type(self.rule).__name__} left no gradient on any parameter of the optimiser. Give the optimiser "
                 "parameters that the rule trains."
             )
-        return math.sqrt(float(torch.stack(squares).sum()))
+        return float(torch.linalg.vector_norm(torch.stack(norms)))
 
     def _refuse_divergence(self, step: int, loss: float, norm: float, what: str) -> None:
         first = self.record.steps[0][0] if self.record.steps else loss
