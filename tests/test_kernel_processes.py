@@ -81,6 +81,7 @@ def test_training_in_two_threads_at_once_is_training_one_after_the_other(n_threa
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_large_run_is_shared_between_as_many_threads_as_torch_may_use(form, monkeypatch):
+    monkeypatch.setattr(_share, "_WORTH", 1e5)  # the run is large enough for three threads then
     rows, lock = {}, threading.Lock()
 
     def watch(name):
