@@ -1,41 +1,21 @@
 """A network held still for analysis: a float64 copy of which only the drift is used."""
 
-__all__ = ["HasDrift", "System", "check_drift", "freeze", "plain"]
+__all__ = ["System", "check_drift", "freeze", "plain"]
 
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from neurornn.analysis.systems import HasDrift
 from neurornn.networks import CTRNN
 
 _BLOCK = 2**26  # bytes of one batch of Jacobians
-
-
-class HasDrift(Protocol):
-    """All that the analysis of a dynamical system needs.
-
-    Attributes:
-        dt: Time step of the map ``state + dt * drift`` in ms.
-    """
-
-    dt: float
-
-    def drift(self, state: Tensor, input: Tensor) -> Tensor:
-        """Velocity of the state in 1/ms.
-
-        Args:
-            state: States, ``(*batch, unit)``.
-            input: Inputs held, ``(*batch, input)``.
-
-        Returns:
-            Velocities, shape of the state.
-        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,28 +48,56 @@ class System:
 
         Args:
             state: States, ``(batch, unit)``.
-            input: One input, ``(input,)``.
+            input: One input, ``(input,)``, or one for each state, ``(batch, input)``.
 
         Returns:
             Velocities, ``(batch, unit)``.
         """
         return self.velocity(state, input.expand(*state.shape[:-1], -1))
 
+    def step(self, state: Tensor, input: Tensor) -> Tensor:
+        """One step of the map, ``state + dt * drift``.
+
+        Args:
+            state: States, ``(batch, unit)``.
+            input: One input, ``(input,)``, or one for each state, ``(batch, input)``.
+
+        Returns:
+            The next states, ``(batch, unit)``.
+        """
+        return state + self.dt * self.drift(state, input)
+
     def jacobian(self, state: Tensor, input: Tensor) -> Tensor:
         """Derivative of the drift with respect to the state in 1/ms.
 
         Args:
             state: States, ``(batch, unit)``.
-            input: One input, ``(input,)``.
+            input: One input, ``(input,)``, or one for each state, ``(batch, input)``.
 
         Returns:
             One matrix for each state, ``(batch, unit, unit)``.
         """
         if not len(state):
             return state.new_zeros(0, self.n_units, self.n_units)
+        each = input.expand(*state.shape[:-1], -1)
         if self.analytic is not None:
-            return self.analytic(state, input.expand(*state.shape[:-1], -1))
-        return torch.func.vmap(torch.func.jacrev(lambda x: self.velocity(x, input)))(state)
+            return self.analytic(state, each)
+        return torch.func.vmap(torch.func.jacrev(self.velocity))(state, each)
+
+    def input_jacobian(self, state: Tensor, input: Tensor) -> Tensor:
+        """Derivative of the drift with respect to the input, in 1/ms per unit of input.
+
+        Args:
+            state: States, ``(batch, unit)``.
+            input: One input, ``(input,)``, or one for each state, ``(batch, input)``.
+
+        Returns:
+            One matrix for each state, ``(batch, unit, input)``.
+        """
+        each = input.expand(*state.shape[:-1], -1)
+        if not each.numel():
+            return state.new_zeros(len(state), self.n_units, each.shape[-1])
+        return torch.func.vmap(torch.func.jacrev(self.velocity, argnums=1))(state, each)
 
     def curvature(self, state: Tensor, input: Tensor, weight: Tensor) -> Tensor:
         r"""Weighted second derivatives :math:`\sum_i w_i \nabla^2 F_i(x)`.
@@ -119,7 +127,7 @@ def freeze(network: HasDrift, n_units: int, *, bounded: bool | None = None) -> S
         n_units: Dimension of its state.
         bounded: Whether the drift points inwards far away in every direction, so that the signs of its fixed points
             add up to 1. By default this is known for :class:`~neurornn.CTRNN` with a bounded activation (a leak
-            and bounded rates) and False for everything else.
+            and bounded rates); otherwise what the object's ``bounded`` says, False if it has none.
 
     Returns:
         The frozen system; the network itself is not touched.
@@ -149,7 +157,8 @@ def freeze(network: HasDrift, n_units: int, *, bounded: bool | None = None) -> S
         for parameter in twin.parameters():
             parameter.grad = None
     if bounded is None:
-        bounded = isinstance(network, CTRNN) and network.activation.bounded
+        known = isinstance(network, CTRNN) and network.activation.bounded
+        bounded = bool(getattr(network, "bounded", known))
     return System(
         velocity=twin.drift,
         analytic=getattr(twin, "drift_jacobian", None),

@@ -10,8 +10,8 @@ from torch import nn
 
 import neurornn
 from neurornn.analysis import fixed_points
-from neurornn.analysis._newton import solve_linear
 from neurornn.analysis._system import freeze
+from neurornn.analysis.fixed_points._newton import solve_linear
 
 TAU = 100.0
 

@@ -113,7 +113,7 @@ def test_flow_does_not_depend_on_the_time_step_and_scales_with_tau() -> None:
 def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     network = neurornn.CTRNN(2, 9, 1, activation="tanh", seed=5)
     whole = landscape.flow(network, some_plane(9), input=[0, 1], extent=(-2, 2, -2, 2), n=9)
-    monkeypatch.setattr(landscape, "_CHUNK", 7)
+    monkeypatch.setattr("neurornn.analysis.landscape._flow._CHUNK", 7)
     pieces = landscape.flow(network, some_plane(9), input=[0, 1], extent=(-2, 2, -2, 2), n=9)
     xr.testing.assert_allclose(whole, pieces, rtol=1e-12)
 

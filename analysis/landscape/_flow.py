@@ -1,6 +1,6 @@
 r"""Speed and flow on a plane of state space, with a measure of what the plane hides."""
 
-__all__ = ["Plane", "common_limits", "flow", "plot_flow"]
+__all__ = ["common_limits", "flow", "plot_flow"]
 
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,10 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from neurornn.analysis._plane import Plane as Plane
 from neurornn.analysis._plotting import axes_or_new, label
-from neurornn.analysis._system import HasDrift, System, freeze, plain
+from neurornn.analysis._system import System, freeze, plain
+from neurornn.analysis.landscape._plane import Plane
+from neurornn.analysis.systems import HasDrift
 from neurornn.provenance import provenance
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
-r"""Fixed and slow points of recurrent networks, with the linear dynamics around them.
+r"""The search as users call it.
 
 A fixed point is a zero of the drift :math:`F(x) = \dot x`, here found by Newton's method to rounding level rather
 than by lowering a speed below a threshold. Nothing in the search depends on ``dt``.
 """
 
-__all__ = ["candidates_from", "find", "plot_fixed_points", "plot_spectrum"]
+__all__ = ["find"]
 
 from collections.abc import Mapping
 
@@ -15,15 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from neurornn._threads import single_threaded
-from neurornn.analysis._candidates import as_candidates
-from neurornn.analysis._candidates import candidates_from as candidates_from
-from neurornn.analysis._fixed_point_dataset import Found, dataset
-from neurornn.analysis._fixed_point_plots import plot_fixed_points as plot_fixed_points
-from neurornn.analysis._fixed_point_plots import plot_spectrum as plot_spectrum
-from neurornn.analysis._linearise import linearise
-from neurornn.analysis._pool import Effort
-from neurornn.analysis._search import search
-from neurornn.analysis._system import HasDrift, check_drift, freeze, plain
+from neurornn.analysis._system import check_drift, freeze, plain
+from neurornn.analysis.fixed_points._candidates import as_candidates
+from neurornn.analysis.fixed_points._dataset import Found, dataset
+from neurornn.analysis.fixed_points._linearise import linearise
+from neurornn.analysis.fixed_points._pool import Effort
+from neurornn.analysis.fixed_points._search import search
+from neurornn.analysis.systems import HasDrift
 
 
 def find(

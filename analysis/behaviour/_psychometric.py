@@ -9,10 +9,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from neurornn.analysis._choices import as_choices, percentile_interval, wilson_interval
 from neurornn.analysis._conditions import by_group
-from neurornn.analysis._psychometric_fit import fit_curve
-from neurornn.analysis._psychometric_functions import AbstractPsychometricFunction, Logistic
+from neurornn.analysis.behaviour._choices import as_choices, percentile_interval, wilson_interval
+from neurornn.analysis.behaviour._psychometric_fit import fit_curve
+from neurornn.analysis.behaviour._psychometric_functions import AbstractPsychometricFunction, Logistic
 from neurornn.provenance import provenance
 from neurornn.random import derive_seed
 

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurornn.analysis._roots import SINGULAR
 from neurornn.analysis._system import System
+from neurornn.analysis.fixed_points._roots import SINGULAR
 
 _EPS = np.finfo(np.float64).eps
 

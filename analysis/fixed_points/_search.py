@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurornn.analysis._pool import Effort, Pool
-from neurornn.analysis._reseed import Reseeder
-from neurornn.analysis._roots import Roots
 from neurornn.analysis._system import System
+from neurornn.analysis.fixed_points._pool import Effort, Pool
+from neurornn.analysis.fixed_points._reseed import Reseeder
+from neurornn.analysis.fixed_points._roots import Roots
 from neurornn.random import derive_seed
 
 UNUSED = 3

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurornn.analysis import _newton, _roots
-from neurornn.analysis._newton import FIXED, SLOW, Solved
-from neurornn.analysis._roots import RESOLUTION, Roots
 from neurornn.analysis._system import System
+from neurornn.analysis.fixed_points import _newton, _roots
+from neurornn.analysis.fixed_points._newton import FIXED, SLOW, Solved
+from neurornn.analysis.fixed_points._roots import RESOLUTION, Roots
 
 _SPACING = 0.05  # of the spread of the candidates: distance of the points listed of a continuum
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from neurornn.analysis._roots import Roots
+from neurornn.analysis.fixed_points._roots import Roots
 from neurornn.random import derive_seed, normal_array, uniform_array
 
 _MOST_WAVES = 8

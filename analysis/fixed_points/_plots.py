@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from neurornn.analysis._plane import Plane
 from neurornn.analysis._plotting import axes_or_new, label, legend_beside
+from neurornn.analysis.landscape._plane import Plane
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

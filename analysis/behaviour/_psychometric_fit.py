@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlog1py, xlogy
 
-from neurornn.analysis._binomial_fit import BinomialFit, fit_binomial, probabilities
-from neurornn.analysis._psychometric_functions import AbstractPsychometricFunction
+from neurornn.analysis.behaviour._binomial_fit import BinomialFit, fit_binomial, probabilities
+from neurornn.analysis.behaviour._psychometric_functions import AbstractPsychometricFunction
 
 MOST_LAPSES = 0.2  # of all trials at either end: beyond it a subject does something else than the task
 _SHARPEST = 20.0  # largest slope times the smallest step between stimuli: a jump

@@ -9,10 +9,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neurornn.analysis._linearise import Modes
-from neurornn.analysis._pool import Effort
-from neurornn.analysis._search import UNUSED, Outcome
 from neurornn.analysis._system import System
+from neurornn.analysis.fixed_points._linearise import Modes
+from neurornn.analysis.fixed_points._pool import Effort
+from neurornn.analysis.fixed_points._search import UNUSED, Outcome
 from neurornn.provenance import provenance
 
 _STATUS = np.array(["fixed", "slow", "unconverged", "unused"])

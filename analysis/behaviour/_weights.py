@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neurornn.analysis._binomial_fit import BinomialFit, fit_binomial
-from neurornn.analysis._choices import as_choices, percentile_interval, wilson_interval
 from neurornn.analysis._conditions import by_group
-from neurornn.analysis._psychometric_functions import Logistic
+from neurornn.analysis.behaviour._binomial_fit import BinomialFit, fit_binomial
+from neurornn.analysis.behaviour._choices import as_choices, percentile_interval, wilson_interval
+from neurornn.analysis.behaviour._psychometric_functions import Logistic
 from neurornn.provenance import provenance
 from neurornn.random import derive_seed
 

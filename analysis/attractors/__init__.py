@@ -1,0 +1,3 @@
+"""Lines, rings and planes of fixed points as objects."""
+
+__all__ = []

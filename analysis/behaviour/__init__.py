@@ -1,0 +1,29 @@
+"""Behaviour of networks and of subjects: psychometric curves, choice weights, accuracy, with intervals."""
+
+__all__ = [
+    "AbstractPsychometricFunction",
+    "CumulativeGaussian",
+    "Logistic",
+    "Weibull",
+    "accuracy",
+    "choice_weights",
+    "plot_choice_weights",
+    "plot_psychometric",
+    "psychometric",
+    "psychometric_by",
+    "wilson_interval",
+]
+
+from neurornn.analysis.behaviour._choices import wilson_interval as wilson_interval
+from neurornn.analysis.behaviour._plots import plot_choice_weights as plot_choice_weights
+from neurornn.analysis.behaviour._plots import plot_psychometric as plot_psychometric
+from neurornn.analysis.behaviour._psychometric import psychometric as psychometric
+from neurornn.analysis.behaviour._psychometric import psychometric_by as psychometric_by
+from neurornn.analysis.behaviour._psychometric_functions import (
+    AbstractPsychometricFunction as AbstractPsychometricFunction,
+)
+from neurornn.analysis.behaviour._psychometric_functions import CumulativeGaussian as CumulativeGaussian
+from neurornn.analysis.behaviour._psychometric_functions import Logistic as Logistic
+from neurornn.analysis.behaviour._psychometric_functions import Weibull as Weibull
+from neurornn.analysis.behaviour._weights import accuracy as accuracy
+from neurornn.analysis.behaviour._weights import choice_weights as choice_weights

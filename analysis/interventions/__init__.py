@@ -1,0 +1,3 @@
+"""What a network does when it is silenced, driven or lesioned."""
+
+__all__ = []

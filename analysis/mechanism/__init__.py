@@ -1,0 +1,3 @@
+"""What the linear dynamics select, keep and pass on."""
+
+__all__ = []
