@@ -106,6 +106,11 @@ class Objective:
         """Whether firing rates are penalised."""
         return bool(self.rate_l1 or self.rate_l2)
 
+    @property
+    def costs_weights(self) -> bool:
+        """Whether recurrent weights are penalised."""
+        return bool(self.weight_l1 or self.weight_l2)
+
     def __call__(self, network: AbstractNetwork, trials: Trials, trajectory: Trajectory | Outputs) -> Tensor:
         """The whole objective.
 
@@ -117,7 +122,8 @@ class Objective:
         Returns:
             A differentiable scalar.
         """
-        return self.of_steps(trials, trajectory) + self.of_weights(network)
+        value = self.of_steps(trials, trajectory)
+        return value + self.of_weights(network) if self.costs_weights else value
 
     def of_steps(self, trials: Trials, trajectory: Trajectory | Outputs, start: int = 0) -> Tensor:
         """The part that is a sum over steps, for a stretch of a trial.
@@ -171,7 +177,7 @@ class Objective:
         Returns:
             A scalar, differentiable unless it is 0 for want of penalties.
         """
-        if not (self.weight_l1 or self.weight_l2):
+        if not self.costs_weights:
             return next(network.parameters()).new_zeros(())
         W = network.W_rec
         return self.weight_l1 * W.abs().mean() + self.weight_l2 * W.square().mean()

@@ -6,8 +6,8 @@ For each step, from the last to the state before the first,
 
 where the hop :math:`H` is a matrix, a diagonal or nothing. The product :math:`[A_{t+1} \mid e_t] [V; B]` gives hop and read-out errors at once
 (:math:`A` is the credit that reaches the current into a unit), and one product over batch and time of
-:math:`[A_{t+1} \mid e_t]` with :math:`[r_t \mid 1 \mid u_{t+1}]` is the gradient of every weight and bias. It is summed
-in blocks of the batch that do not depend on the number of threads.
+:math:`[A_{t+1} \mid e_t]` with :math:`[r_t \mid 1 \mid u_{t+1}]` is the gradient of every weight and bias, of which the few rows of
+:math:`[1 \mid u_{t+1}]` are made transposed. It is summed in blocks of the batch that do not depend on the number of threads.
 """
 
 __all__ = ["STEPS", "backward", "backward_space"]
@@ -17,7 +17,7 @@ from typing import Any, Final
 from neurornn.kernels._cpu._compile import compiled
 from neurornn.kernels._cpu._normal import draw
 from neurornn.kernels._cpu._product import accumulate, multiply
-from neurornn.kernels._cpu._rows import back, begin, fetch, once_more
+from neurornn.kernels._cpu._rows import back, back_from_rate, begin, fetch, once_more
 from neurornn.kernels._cpu._vector import copy_few, pointer
 
 STEPS: Final = 16  # steps whose products are summed together
@@ -42,12 +42,12 @@ def backward_space(width: int, n_inputs: int, n_outputs: int, lanes: int, rows: 
 
 @compiled
 def backward(
-    first: int, last: int, bounds: Any, code: int, lanes: int, work: Any,  # blocks, their bounds, variant, numbers in a register, scratch
+    first: int, last: int, bounds: Any, code: int, rated: int, lanes: int, work: Any,  # blocks, their bounds, variant, the same where rates were kept or -1, numbers in a register, scratch
     hop: int, weights: Any, diagonal: Any, to_inputs: Any, units: Any,  # 0 no hop, 1 matrix, 2 diagonal; packed matrices
     inputs: Any, kept: Any, start: Any, anchors: Any, begins: int,  # the stretch that is kept, and the step it begins with
     noise: Any, low: Any, high: Any, first_step: int,  # as in the forward loop
     errors: Any, costs: Any, at_state: Any, at_rate: Any, at_final: Any,  # gradients that arrive, unless empty
-    adjoint: Any, credit: Any, gradient: Any, at_alpha: Any, at_inputs: Any,  # carried, and written
+    adjoint: Any, credit: Any, gradient: Any, beside: Any, at_alpha: Any, at_inputs: Any,  # carried, and written
 ) -> None:  # fmt: skip
     """Run blocks ``first`` to ``last - 1`` of the batch from the end of the stretch to its beginning."""
     n_steps, n_inputs, n_outputs, width = kept.shape[1], inputs.shape[2], errors.shape[2], start.shape[1]
@@ -167,10 +167,16 @@ def backward(
                     if at_alpha.shape[0] > 0 and code % 2:
                         for j in range(at_alpha.shape[1]):  # the adjoint is still that of the next step
                             at_alpha[block, j] -= adjoint[b, j] * work[z_row + i * z_width + j]
-                    back(
-                        code, pointer(work, p), potential, pointer(adjoint, b * width), direct, alpha, keep,
-                        pointer(work, z_row + i * z_width), pointer(work, q + n_rows * q_width), size, square, width,
-                    )  # fmt: skip
+                    if rated >= 0 and t >= begins:
+                        back_from_rate(
+                            rated, pointer(work, p), potential, pointer(adjoint, b * width), direct, alpha, keep,
+                            pointer(work, z_row + i * z_width), pointer(work, q + n_rows * q_width), size, square, width,
+                        )  # fmt: skip
+                    else:
+                        back(
+                            code, pointer(work, p), potential, pointer(adjoint, b * width), direct, alpha, keep,
+                            pointer(work, z_row + i * z_width), pointer(work, q + n_rows * q_width), size, square, width,
+                        )  # fmt: skip
                     if at_alpha.shape[0] > 0 and t >= begins:
                         if noise.shape[0] > 0:
                             for j in range(noise.shape[2]):
@@ -195,8 +201,12 @@ def backward(
                                 at_alpha[block, j] += adjoint[b, j] * move / a
             n_chunk = (late - early + 1) * n_rows
             accumulate(
-                pointer(work, 0), q_width, pointer(work, z_at), z_width, n_chunk, z_width,
-                pointer(gradient, block * gradient.shape[1] * z_width), z_width, width + n_outputs, lanes,
+                pointer(work, 0), q_width, pointer(work, z_at), z_width, n_chunk, width,
+                pointer(gradient, block * gradient.shape[1] * width), width, width + n_outputs, lanes,
+            )  # fmt: skip
+            accumulate(
+                pointer(work, z_at + width), z_width, pointer(work, 0), q_width, n_chunk, q_width,
+                pointer(beside, block * (1 + n_inputs) * q_width), q_width, 1 + n_inputs, lanes,
             )  # fmt: skip
             work[: n_rows * q_width] = work[
                 (late - early + 1) * n_rows * q_width : (late - early + 2) * n_rows * q_width

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from neurornn.kernels._cpu._backward import STEPS, backward, backward_space
 from neurornn.kernels._cpu._forward import forward, forward_space
 from neurornn.kernels._cpu._product import pack
-from neurornn.kernels._cpu._rows import variant
+from neurornn.kernels._cpu._rows import rated, variant
 from neurornn.kernels._cpu._share import share
 from neurornn.kernels._cpu._vector import LANES
 from neurornn.kernels._cpu._workspace import lend
@@ -72,6 +72,7 @@ class Forward:
         record: Whether states and rates are recorded.
         costs: Whether sizes and squares of the rates are summed.
         keep: Whether the adjoint will be asked for.
+        states: Whether it needs the states themselves, as the gradient of ``alpha`` does; it may do with rates otherwise.
         checkpoint_every: Keep no activity but the states so many steps apart.
     """
 
@@ -88,9 +89,11 @@ class Forward:
         record: bool = False,
         costs: bool = False,
         keep: bool = False,
+        states: bool = False,
         checkpoint_every: int | None = None,
     ) -> None:
         self.matrices, self.inputs, self.code = matrices, inputs, variant(form, activation)
+        self.rated = -1 if record or states or not keep else rated(form, activation)
         self.kind = inputs.dtype
         self.n_trials, self.n_steps, self.n_inputs = inputs.shape
         self.n_outputs, self.n_units = matrices.W_out.shape
@@ -101,9 +104,9 @@ class Forward:
         self.first_step = first_step if isinstance(noise, int) else -1 - self.n_steps
         self.units = self._units()
         n, width = self.n_units, self.width
-        recurrent = np.zeros((width + 1 + self.n_inputs, width), self.kind)
+        recurrent = self._blank(width + 1 + self.n_inputs, width)
         recurrent[:n, :n], recurrent[width + 1 :, :n] = matrices.W_rec.T, matrices.W_in.T
-        readout = np.zeros((width + 1, -(-self.n_outputs // self.lanes) * self.lanes), self.kind)
+        readout = self._blank(width + 1, -(-self.n_outputs // self.lanes) * self.lanes)
         readout[:n, : self.n_outputs] = matrices.W_out.T
         if matrices.bias is not None:
             recurrent[width, :n] = matrices.bias
@@ -160,9 +163,7 @@ class Forward:
             The gradients.
         """
         n, width, n_outputs = self.n_units, self.width, self.n_outputs
-        weights: _Array = np.zeros(
-            ((width if hop is not None and hop.ndim == 2 else 0) + n_outputs, width), self.kind
-        )
+        weights = self._blank((width if hop is not None and hop.ndim == 2 else 0) + n_outputs, width)
         weights[-n_outputs:, :n] = feedback
         diagonal: _Array = np.zeros(width, self.kind)
         if hop is not None and hop.ndim == 2:
@@ -171,11 +172,11 @@ class Forward:
             diagonal[:n] = hop
         packed, to_inputs = self._packed(weights), self._nothing(1)
         if inputs and self.n_inputs:
-            matrix: _Array = np.zeros((width, -(-self.n_inputs // self.lanes) * self.lanes), self.kind)
+            matrix = self._blank(width, -(-self.n_inputs // self.lanes) * self.lanes)
             matrix[:n, : self.n_inputs] = self.matrices.W_in
             to_inputs = self._packed(matrix)
         bounds = self._blocks()
-        n_blocks, z_width = len(bounds) - 1, (width + self.n_inputs + self.lanes) // self.lanes * self.lanes
+        n_blocks, q_width = len(bounds) - 1, -(-(width + n_outputs) // self.lanes) * self.lanes
         rows = int(np.diff(bounds).max(initial=0))
         space = backward_space(width, self.n_inputs, n_outputs, self.lanes, rows)
         errors = (
@@ -188,12 +189,11 @@ class Forward:
             for name, array in vars(arriving).items()
             if name != "output"
         ]
-        carried: list[_Array] = [lend((self.n_trials, width), self.kind) for _ in range(2)]
-        gradient = lend((n_blocks, width + n_outputs, z_width), self.kind)
+        carried = [self._blank(self.n_trials, width) for _ in range(2)]
+        gradient = self._blank(n_blocks, width + n_outputs, width)
+        beside = self._blank(n_blocks, 1 + self.n_inputs, q_width)
         at_alpha = np.zeros((n_blocks, n) if alpha else (0, 0), self.kind)
         at_inputs = np.zeros(self.inputs.shape, self.kind) if inputs else self._nothing(3)
-        for each in (*carried, gradient):
-            each.fill(0)
         last = len(self.starts) - 1
         for segment in range(last, -1, -1):
             begins = segment * self.every
@@ -207,20 +207,20 @@ class Forward:
 
             def work(first: int, stop: int) -> None:
                 backward(
-                    first, stop, bounds, self.code, self.lanes, lend((space,), self.kind),
+                    first, stop, bounds, self.code, self.rated, self.lanes, lend((space,), self.kind),
                     0 if hop is None else 1 if hop.ndim == 2 else 2, packed, diagonal, to_inputs, self.units,
                     self.inputs, kept, self.starts[segment], anchors, begins, *self.noise, self.first_step,  # noqa: B023
-                    errors, *others, *carried, gradient, at_alpha, at_inputs,
+                    errors, *others, *carried, gradient, beside, at_alpha, at_inputs,
                 )  # fmt: skip
 
             share(work, n_blocks, 2 * self._nanoseconds(n_steps))
-        total = gradient[0] if n_blocks == 1 else gradient.sum(0)
+        total, rest = (each[0] if n_blocks == 1 else each.sum(0) for each in (gradient, beside))
         return Adjoint(
             W_rec=total[:n, :n],
-            W_in=total[:n, width + 1 : width + 1 + self.n_inputs],
-            bias=total[:n, width],
+            W_in=rest[1:, :n].T,
+            bias=rest[0, :n],
             W_out=total[width:, :n],
-            bias_out=total[width:, width],
+            bias_out=rest[0, width : width + n_outputs],
             alpha=at_alpha.sum(0) if alpha else None,
             inputs=at_inputs if inputs else None,
             start=carried[0][:, :n],
@@ -240,7 +240,7 @@ class Forward:
         def work(first: int, last: int) -> None:
             scratch = lend((forward_space(self.width, self.n_inputs, self.n_outputs, self.lanes),), self.kind)
             forward(
-                first, last, self.code, self.lanes, scratch, self.recurrent, self.readout, self.units,
+                first, last, self.code, self.rated, self.lanes, scratch, self.recurrent, self.readout, self.units,
                 self.inputs, begins, n_steps, state, *self.noise, self.first_step,
                 kept, rates, anchors, STEPS, output, costs,
             )  # fmt: skip
@@ -248,13 +248,17 @@ class Forward:
         share(work, self.n_trials, self._nanoseconds(n_steps))
 
     def _units(self) -> _Array:
-        units = lend((5, self.width), self.kind)
-        units.fill(0)
+        units = self._blank(5, self.width)
         units[0, : self.n_units] = self.matrices.alpha
         np.subtract(1, units[0], out=units[1])
         units[2, : self.n_units], units[3, : self.n_units] = self.matrices.inside, self.matrices.outside
         units[4, : self.n_units] = 1
         return units
+
+    def _blank(self, *shape: int) -> _Array:
+        blank = lend(shape, self.kind)
+        blank.fill(0)
+        return blank
 
     def _packed(self, matrix: _Array) -> _Array:
         packed = lend((matrix.size,), self.kind)

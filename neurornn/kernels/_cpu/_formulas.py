@@ -6,7 +6,7 @@ so the tails of sigmoid and soft-plus do; :math:`e^y - 1 = 2^n (e^s - 1) + (2^n 
 the hyperbolic tangent.
 """
 
-__all__ = ["FORMULAS"]
+__all__ = ["FORMULAS", "SLOPES"]
 
 import math
 from collections.abc import Callable
@@ -102,6 +102,23 @@ _LN2_PARTS: Final = {  # ln 2 as a number with trailing zero bits and a remainde
     True: (6.93147180369123816490e-01, 1.90821492927058770002e-10),
 }
 
+
+def _tanh_slope(r: Vector) -> Vector:
+    return r.fma(-1.0 * r, 1.0)
+
+
+def _sigmoid_slope(r: Vector) -> Vector:
+    return r * (1.0 - r)
+
+
+def _softplus_slope(r: Vector) -> Vector:
+    return r.choose(">", 20.0, 1.0, -1.0 * _expm1_negative(-1.0 * r))
+
+
+def _retanh_slope(r: Vector) -> Vector:
+    return r.choose(">", 0.0, _tanh_slope(r), 0.0)
+
+
 FORMULAS: Final[dict[str, Callable[[Vector], tuple[Vector, Vector]]]] = {
     "tanh": _tanh,
     "sigmoid": _sigmoid,
@@ -110,4 +127,13 @@ FORMULAS: Final[dict[str, Callable[[Vector], tuple[Vector, Vector]]]] = {
     "retanh": _retanh,
     "power": _square,
     "identity": _identity,
+}
+
+SLOPES: Final[
+    dict[str, Callable[[Vector], Vector]]
+] = {  # from the rate, where that is quicker than from the potential
+    "tanh": _tanh_slope,
+    "sigmoid": _sigmoid_slope,
+    "softplus": _softplus_slope,
+    "retanh": _retanh_slope,
 }

@@ -7,7 +7,7 @@ from typing import Any, Final
 from neurornn.kernels._cpu._compile import compiled
 from neurornn.kernels._cpu._normal import draw
 from neurornn.kernels._cpu._product import multiply
-from neurornn.kernels._cpu._rows import add_cost, begin, step
+from neurornn.kernels._cpu._rows import add_cost, begin, step, step_to_rate
 from neurornn.kernels._cpu._vector import copy_few, pointer
 
 TOGETHER: Final = 24  # rows that share one pass over the weights: three tiles
@@ -30,7 +30,7 @@ def forward_space(width: int, n_inputs: int, n_outputs: int, lanes: int) -> int:
 
 @compiled
 def forward(
-    first: int, last: int, code: int, lanes: int, work: Any,  # rows of the batch, variant, numbers in a register, scratch
+    first: int, last: int, code: int, rated: int, lanes: int, work: Any,  # rows of the batch, variant, the same where rates are kept or -1, numbers in a register, scratch
     recurrent: Any, readout: Any, units: Any,  # packed matrices, vectors of the units
     inputs: Any, begins: int, n_steps: int, state: Any, noise: Any, low: Any, high: Any, first_step: int,  # what drives the network
     kept: Any, rates: Any, anchors: Any, spacing: int, output: Any, costs: Any,  # what is written, unless it is empty
@@ -73,19 +73,11 @@ def forward(
                 potential = pointer(work, spare_at)
                 if kept.shape[0] > 0:
                     potential = pointer(kept, (b * n_steps + t) * width)
-                step(
-                    code,
-                    pointer(work, p_at + i * width),
-                    x,
-                    xi,
-                    alpha,
-                    keep,
-                    inside,
-                    outside,
-                    z,
-                    potential,
-                    width,
-                )
+                p = pointer(work, p_at + i * width)
+                if rated >= 0:
+                    step_to_rate(rated, p, x, xi, alpha, keep, outside, z, potential, width)
+                else:
+                    step(code, p, x, xi, alpha, keep, inside, outside, z, potential, width)
                 if rates.shape[0] > 0:
                     rates[b, begins + t, :] = work[at : at + width]
                 if anchors.shape[0] > 0 and (n_steps - t) % spacing == 0:

@@ -85,6 +85,7 @@ class _Loop(torch.autograd.Function):
             record=record,
             costs=costs,
             keep=keep,
+            states=ctx.needs_input_grad[6],
             checkpoint_every=checkpoint_every,
         )
         ctx.set_materialize_grads(False)

@@ -5,7 +5,18 @@ Each function runs over a row register by register. ``p`` is the product, ``alph
 each is :func:`variant`, which names the form and the activation.
 """
 
-__all__ = ["add_cost", "back", "begin", "fetch", "once_more", "step", "variant"]
+__all__ = [
+    "add_cost",
+    "back",
+    "back_from_rate",
+    "begin",
+    "fetch",
+    "once_more",
+    "rated",
+    "step",
+    "step_to_rate",
+    "variant",
+]
 
 from collections.abc import Callable
 from functools import partial
@@ -13,11 +24,12 @@ from typing import Any, Final
 
 from llvmlite import ir
 
-from neurornn.kernels._cpu._formulas import FORMULAS
+from neurornn.kernels._cpu._formulas import FORMULAS, SLOPES
 from neurornn.kernels._cpu._vector import Builder, Vector, compiled_rows
 
 _FORMS: Final = ("current", "rate")
 _Formula = Callable[[Vector], tuple[Vector, Vector]]
+_Slope = Callable[[Vector], Vector]
 
 
 def variant(form: str, activation: str) -> int:
@@ -31,6 +43,19 @@ def variant(form: str, activation: str) -> int:
         The number; odd for the rate form.
     """
     return 2 * list(FORMULAS).index(activation) + _FORMS.index(form)
+
+
+def rated(form: str, activation: str) -> int:
+    """Number of an activation whose slope follows from the rate, in a form that may keep rates; -1 if it is none.
+
+    Args:
+        form: ``"current"`` or ``"rate"``.
+        activation: Name of the activation.
+
+    Returns:
+        The number.
+    """
+    return list(SLOPES).index(activation) if form == "current" and activation in SLOPES else -1
 
 
 def _load(builder: Builder, *addresses: Any) -> list[Vector]:
@@ -63,6 +88,18 @@ def _step(
     rate.store(z)
 
 
+def _step_to_rate(
+    phi: _Formula, builder: Builder, p: Any, x: Any, xi: Any, alpha: Any, keep: Any, outside: Any, z: Any, kept: Any
+) -> None:  # fmt: skip
+    """The current form, of which the rate is kept."""
+    product, state, noise, a, k, s_out = _load(builder, p, x, xi, alpha, keep, outside)
+    state = k.fma(state, a.fma(product, s_out * noise))
+    rate = phi(state)[0]
+    state.store(x)
+    rate.store(z)
+    rate.store(kept)
+
+
 def _once_more(
     form: str,
     phi: _Formula,
@@ -84,8 +121,7 @@ def _back(
     product, potential, later, given, a, k = _load(builder, p, kept, adjoint, direct, alpha, keep)
     value, slope = phi(potential)
     rate = value if form == "current" else Vector.load(builder, z)
-    sign = rate.choose(">", 0.0, 1.0, rate.choose("<", 0.0, -1.0, rate.constant(0.0)))
-    signal = product + size * sign + square * rate
+    signal = _costly(product, rate, size, square)
     if form == "current":
         now = slope.fma(signal, k.fma(later, given))
         rate.store(z)
@@ -94,6 +130,23 @@ def _back(
         now = k.fma(later, signal + given)
         (a * slope * now).store(credit)
     now.store(adjoint)
+
+
+def _back_from_rate(
+    slope: _Slope, builder: Builder, p: Any, kept: Any, adjoint: Any, direct: Any, alpha: Any, keep: Any, z: Any, credit: Any, size: Vector, square: Vector
+) -> None:  # fmt: skip
+    """The current form, of which the rate was kept."""
+    product, rate, later, given, a, k = _load(builder, p, kept, adjoint, direct, alpha, keep)
+    now = slope(rate).fma(_costly(product, rate, size, square), k.fma(later, given))
+    rate.store(z)
+    (a * now).store(credit)
+    now.store(adjoint)
+
+
+def _costly(product: Vector, rate: Vector, size: Vector, square: Vector) -> Vector:
+    """What reaches a rate: through the matrices, and from its penalties."""
+    sign = rate.choose(">", 0.0, 1.0, rate.choose("<", 0.0, -1.0, rate.constant(0.0)))
+    return product + size * sign + square * rate
 
 
 def _add_cost(builder: Builder, z: Any, live: Any, sums: Any) -> None:
@@ -119,12 +172,14 @@ begin = compiled_rows(_variants(_begin), 2)  # rates of a state: (state, z)
 step = compiled_rows(
     _variants(_step), 9
 )  # (p, x, xi, alpha, keep, inside, outside, z, kept): kept is the potential
+step_to_rate = compiled_rows([partial(_step_to_rate, FORMULAS[name]) for name in SLOPES], 8)
 once_more = compiled_rows(
     _variants(_once_more), 7
 )  # rates after a step of the rate form, from its potential and the rates before
 back = compiled_rows(
     _variants(_back), 8, scalars=2
 )  # the adjoint: (p, kept, adjoint, direct, alpha, keep, z, credit)
+back_from_rate = compiled_rows([partial(_back_from_rate, slope) for slope in SLOPES.values()], 8, scalars=2)
 add_cost = compiled_rows(
     [_add_cost], 2, fixed=1
 )  # sizes and squares of the rates of units that are `live`, lane by lane
