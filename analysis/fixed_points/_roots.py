@@ -13,6 +13,7 @@ from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from neurornn.analysis._system import System
+from neurornn.analysis.fixed_points._newton import solve_linear
 
 SINGULAR = 10 * np.sqrt(np.finfo(np.float64).eps)
 """Singular values and eigenvalues below this, relative to the rate of the network, are not told from 0: at a fold
@@ -70,16 +71,16 @@ def _examine(system: System, input: Tensor, x: Tensor, rate: float, tolerance: f
     for _ in range(_MOST_STEPS):
         if not rows.numel():
             break
-        trial = x[rows] + _shortest_step(system, input, x[rows], F[rows], 1e-12 * rate)
+        trial = x[rows] + _newton_step(system, input, x[rows], F[rows], 1e-12 * rate)
         F_trial = system.drift(trial, input)
         better = F_trial.norm(dim=1) < 0.5 * F[rows].norm(dim=1)
         rows = rows[better]
         x[rows], F[rows] = trial[better], F_trial[better]
     J = system.jacobian(x, input)
-    sizes = torch.linalg.svdvals(J)
-    nullity = (sizes <= SINGULAR * rate).sum(1)
-    smallest = torch.where(sizes > SINGULAR * rate, sizes, torch.inf).amin(1)
-    step = _shortest_step(system, input, x, F, SINGULAR * rate)
+    nullity, smallest, inverse = _regularity(J, SINGULAR * rate)
+    step = -torch.einsum("bij,bj->bi", inverse, F)
+    rows = (nullity > 0).nonzero().squeeze(1)
+    step[rows] = _shortest_step(system, input, x[rows], F[rows], SINGULAR * rate)
     change = (system.jacobian(x + step, input) - J).flatten(1).norm(dim=1)
     noise = 4 * _EPS * rate * (1 + x.norm(dim=1)) * system.n_units**0.5
     bound = 2 * (step.norm(dim=1) + noise / smallest)
@@ -98,6 +99,47 @@ def _examine(system: System, input: Tensor, x: Tensor, rate: float, tolerance: f
         smooth.cpu().numpy(),
         index.to(torch.int64).cpu().numpy(),
     )
+
+
+def _regularity(J: Tensor, cut: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Number of singular values up to the cut, a bound below the larger ones, and the inverses.
+
+    The norm of its inverse bounds the smallest singular value of a matrix from below; the singular values are only
+    computed where that leaves the question open.
+
+    Args:
+        J: Matrices, ``(batch, unit, unit)``.
+        cut: Singular values up to this count as 0.
+
+    Returns:
+        The number, the bound, and the inverse, which is not to be used where the number is not 0.
+    """
+    inverse = torch.empty_like(J)
+    failed = torch.zeros(len(J), dtype=torch.bool, device=J.device)
+    for row, each in enumerate(J):
+        inverse[row], info = torch.linalg.inv_ex(each)
+        failed[row] = info != 0
+    size = inverse.abs()
+    norm = torch.minimum(size.flatten(1).norm(dim=1), (size.sum(1).amax(1) * size.sum(2).amax(1)).sqrt())
+    smallest = torch.where(failed, 0.0, 1 / norm).nan_to_num(0.0)
+    nullity = torch.zeros(len(J), dtype=torch.long, device=J.device)
+    rows = (smallest <= 10 * cut).nonzero().squeeze(1)
+    if rows.numel():
+        sizes = torch.linalg.svdvals(J[rows])
+        nullity[rows] = (sizes <= cut).sum(1)
+        smallest[rows] = torch.where(sizes > cut, sizes, torch.inf).amin(1)
+    return nullity, smallest, inverse
+
+
+def _newton_step(system: System, input: Tensor, x: Tensor, F: Tensor, cut: float) -> Tensor:
+    """Newton step; the shortest one where the solution shows that the Jacobian is almost singular."""
+    J = system.jacobian(x, input)
+    step = solve_linear(J, -F)
+    size = J.flatten(1).norm(dim=1) / system.n_units**0.5
+    rows = (~(step.norm(dim=1) * size <= 1e3 * F.norm(dim=1))).nonzero().squeeze(1)
+    if rows.numel():
+        step[rows] = _shortest_step(system, input, x[rows], F[rows], cut)
+    return step
 
 
 def _shortest_step(system: System, input: Tensor, x: Tensor, F: Tensor, cut: float) -> Tensor:
