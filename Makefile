@@ -47,6 +47,7 @@ wheel: $(STAMP)
 bench: $(BENCH)/.installed
 	@$(BENCH)/bin/python benchmarks/step.py $(ARGS)
 	@$(BENCH)/bin/python benchmarks/scaling.py
+	@$(BENCH)/bin/python benchmarks/parts.py
 	@$(BENCH)/bin/python benchmarks/rules.py
 
 $(BENCH)/.installed: pyproject.toml constraints.txt benchmarks/requirements.txt

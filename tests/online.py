@@ -1,4 +1,4 @@
-"""What the tests of the rules that run forward in time share."""
+"""What the tests of learning rules share."""
 
 import torch
 

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
+from online import PENALTIES, assert_same, gradients
 from toys import toy_trials
 
 from neurornn import CTRNN, Dale, LearnedTau, Objective
 from neurornn.rules import BPTT, TruncatedBPTT
 
 T, N = 8, 5
-PENALTIES = Objective(rate_l1=0.3, rate_l2=0.2, weight_l1=0.5, weight_l2=0.4)
 
 
 def make_network(form="current", **options):
@@ -19,22 +19,6 @@ def make_network(form="current", **options):
         "train_initial_state": True,
     } | options
     return CTRNN(2, N, 2, form=form, seed=4, dtype=torch.float64, **options)
-
-
-def gradients(rule, network, trials, objective=PENALTIES, seed=0):
-    network.zero_grad()
-    loss = rule.backward(network, trials, objective=objective, generator=torch.Generator().manual_seed(seed))
-    return loss, {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
-
-
-def assert_same(found, expected, **tolerance):
-    tolerance = {"rtol": 1e-10, "atol": 1e-12} | tolerance
-    torch.testing.assert_close(found[0], expected[0], **tolerance)
-    assert found[1].keys() == expected[1].keys()
-    for name, grad in expected[1].items():
-        torch.testing.assert_close(
-            found[1][name], grad, **tolerance, msg=lambda text, name=name: f"{name}: {text}"
-        )
 
 
 def contributions(network, trials, seed=0):

@@ -105,33 +105,16 @@ def run(
     path = choose(circuit, inputs, start, *given)
     if torch.is_grad_enabled() and any(each.requires_grad for each in given):
         path = Path("reference", "the gradient of the given noise is wanted")
+    options: Any = {"record": record, "costs": costs, "checkpoint_every": checkpoint_every}
     if path.name == "captured":
         from neurornn.kernels._captured import run_captured
 
-        return run_captured(
-            circuit,
-            inputs,
-            start,
-            noise,
-            credit,
-            record=record,
-            costs=costs,
-            checkpoint_every=checkpoint_every,
-        )
+        return run_captured(circuit, inputs, start, noise, credit, **options)
     if path.name == "compiled":
         from neurornn.kernels._cpu import prepare, run_compiled  # the compiler is slow to import
 
         prepare(inputs.dtype)
-        return run_compiled(
-            circuit,
-            inputs,
-            start,
-            noise,
-            credit,
-            record=record,
-            costs=costs,
-            checkpoint_every=checkpoint_every,
-        )
+        return run_compiled(circuit, inputs, start, noise, credit, **options)
     _say(path.reason)
     if checkpoint_every is not None:
         return run_segments(circuit, inputs, start, noise, credit, costs=costs, every=checkpoint_every)

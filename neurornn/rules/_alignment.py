@@ -67,7 +67,8 @@ def alignment(
         objective: What the gradients are of.
         by: Condition variable of the trials by whose values they are told apart, or None.
         steps: Whether to look at each step of the trial. Needs memory for the activity of the batch.
-        seed: Seed of the recurrent noise and of rules that draw random numbers.
+        seed: Seed of the recurrent noise and of rules that draw random numbers. Such a rule is drawn once: its gradient
+            is an estimate, and the mean cosine of several seeds says how good a single one is.
 
     Returns:
         A dataset with dimensions ``rule`` and ``parameter``: ``cosine``, ``sign_agreement``, ``norm_ratio``, ``n_zero``

@@ -34,7 +34,8 @@ class AlignmentCallback:
     """Measures :func:`alignment` every few steps of a training, on trials that stay the same.
 
     Make it before the training, with the network that is going to be trained: the first measurement is of the network
-    as it is then, step 0. Others follow every ``every`` steps and after the last of ``n_steps``. The rules need not be the one
+    as it is then, step 0. Others follow every ``every`` steps and after the last of ``n_steps``; a training that stops because it
+    reached its target may end between two. The rules need not be the one
     the network is trained with. Where they are, feedback that learns is taken as it is at that moment.
 
     Training is not affected: it gives the same bytes with and without the callback. A training that continues from a

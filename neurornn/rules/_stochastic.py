@@ -66,7 +66,7 @@ class UORO(AbstractForwardRule):
 
     @override
     def _traces(self, network: CTRNN, setting: Setting) -> AbstractTraces:
-        return _RankOne(setting)
+        return _RankOne(setting, "UORO")
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class ReverseKroneckerRTRL(AbstractForwardRule):
 
     @override
     def _traces(self, network: CTRNN, setting: Setting) -> AbstractTraces:
-        return _ReverseKronecker(setting)
+        return _ReverseKronecker(setting, "ReverseKroneckerRTRL")
 
 
 class _Signs:
@@ -178,13 +178,17 @@ class _Signs:
         return self.block[:, t - self.first]
 
 
-class _RankOne(AbstractTraces):
-    def __init__(self, setting: Setting) -> None:
-        _check_fits("UORO", setting, setting.columns.total)
+class _SignedUnits(AbstractTraces):
+    """Traces with a random sign for each unit and step: a number for each unit, and a matrix."""
+
+    def __init__(self, setting: Setting, name: str) -> None:
+        _check_fits(name, setting, setting.columns.total)
         self.signs = _Signs(setting, "step", setting.columns.n_units)
         self.A = _Signs(setting, "start", setting.columns.n_units).at(0)
         self.B = setting.first_traces(self.A)
 
+
+class _RankOne(_SignedUnits):
     @override
     def advance(self, step: Step) -> Tensor:
         nu, local, pushed = self.signs.at(step.t), step.local, step.push(self.A)
@@ -226,13 +230,7 @@ class _Kronecker(AbstractTraces):
         return torch.cat([gradient, torch.einsum("bi,biap->ap", step.signal, self.own)], 1)
 
 
-class _ReverseKronecker(AbstractTraces):
-    def __init__(self, setting: Setting) -> None:
-        _check_fits("ReverseKroneckerRTRL", setting, setting.columns.total)
-        self.signs = _Signs(setting, "step", setting.columns.n_units)
-        self.A = _Signs(setting, "start", setting.columns.n_units).at(0)
-        self.B = setting.first_traces(self.A)
-
+class _ReverseKronecker(_SignedUnits):
     @override
     def advance(self, step: Step) -> Tensor:
         nu, local = self.signs.at(step.t), step.local
