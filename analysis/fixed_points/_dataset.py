@@ -122,6 +122,17 @@ def _points(found: Found, system: System, order: NDArray[np.int64]) -> dict[str,
             both(roots.bound, outcome.slow_error),
             _about("bound on the error of the state"),
         ),
+        "certified": (point, both(np.isfinite(roots.existence), False), _about("proved to exist")),
+        "existence_radius": (
+            point,
+            both(roots.existence, np.nan),
+            _about("proved distance to the fixed point, in any unit"),
+        ),
+        "uniqueness_radius": (
+            point,
+            both(roots.uniqueness, np.nan),
+            _about("proved distance, in every unit, without another fixed point"),
+        ),
         "inputs": (
             ("fixed_point", "input"),
             np.repeat(found.input[None], n_fixed + n_slow, axis=0),

@@ -1,6 +1,6 @@
 """What stands at a converged point: refined, bounded, and told isolated from continuous."""
 
-__all__ = ["RESOLUTION", "SINGULAR", "Roots", "examine", "indistinct", "merge"]
+__all__ = ["RESOLUTION", "SINGULAR", "Pairs", "Roots", "examine", "indistinct", "merge"]
 
 from typing import NamedTuple
 
@@ -13,6 +13,9 @@ from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from neurornn.analysis._system import System
+from neurornn.analysis.fixed_points import _certificate
+from neurornn.analysis.fixed_points._certificate import Certificates, certify
+from neurornn.analysis.fixed_points._enclosure import enclosure_of
 from neurornn.analysis.fixed_points._newton import solve_linear
 
 SINGULAR = 10 * np.sqrt(np.finfo(np.float64).eps)
@@ -36,6 +39,8 @@ class Roots(NamedTuple):
         isolated: Whether no continuum of fixed points passes through it.
         smooth: Whether the Jacobian is continuous there.
         sign: Sign of det(-J), the index of the point, or 0 where that is not decided.
+        existence: Proved bound on the distance to the exact fixed point in any unit, NaN where there is no proof.
+        uniqueness: Proved distance in every unit within which there is no other fixed point.
     """
 
     state: NDArray[np.float64]
@@ -45,6 +50,20 @@ class Roots(NamedTuple):
     isolated: NDArray[np.bool_]
     smooth: NDArray[np.bool_]
     sign: NDArray[np.int64]
+    existence: NDArray[np.float64]
+    uniqueness: NDArray[np.float64]
+
+
+class Pairs(NamedTuple):
+    """Rows of pairs of points of which more is known than their distance.
+
+    Attributes:
+        same: Pairs that are one point.
+        apart: Pairs that are proved to be two.
+    """
+
+    same: tuple[NDArray[np.int64], NDArray[np.int64]]
+    apart: tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def examine(system: System, input: Tensor, state: Tensor, *, rate: float, tolerance: float) -> Roots:
@@ -82,10 +101,16 @@ def _examine(system: System, input: Tensor, x: Tensor, rate: float, tolerance: f
     rows = (nullity > 0).nonzero().squeeze(1)
     step[rows] = _shortest_step(system, input, x[rows], F[rows], SINGULAR * rate)
     change = (system.jacobian(x + step, input) - J).flatten(1).norm(dim=1)
+    enclosure = enclosure_of(system, input)
+    if isinstance(enclosure, str):
+        proof = Certificates(*np.full((2, len(x)), np.nan))
+    else:
+        proof = certify(enclosure, x.cpu().numpy())
+    certified = torch.as_tensor(proof.certified, device=x.device)
     noise = 4 * _EPS * rate * (1 + x.norm(dim=1)) * system.n_units**0.5
     bound = 2 * (step.norm(dim=1) + noise / smallest)
-    isolated = ~_in_continuum(system, input, x, nullity, rate, tolerance)
-    vague = isolated & ((nullity > 0) | (change > 0.25 * smallest))
+    isolated = certified | ~_in_continuum(system, input, x, nullity, rate, tolerance)
+    vague = isolated & ~certified & ((nullity > 0) | (change > 0.25 * smallest))
     sign = x.new_tensor([torch.linalg.slogdet(-each)[0].item() for each in J])
     bound = torch.where(vague, torch.inf, bound)
     index = torch.where(vague | ~isolated, 0.0, sign)
@@ -98,6 +123,7 @@ def _examine(system: System, input: Tensor, x: Tensor, rate: float, tolerance: f
         isolated.cpu().numpy(),
         smooth.cpu().numpy(),
         index.to(torch.int64).cpu().numpy(),
+        *proof,
     )
 
 
@@ -186,9 +212,7 @@ def _is_smooth(system: System, input: Tensor, x: Tensor, J: Tensor, rate: float)
 
 
 def merge(
-    state: NDArray[np.float64],
-    radius: NDArray[np.float64],
-    also: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+    state: NDArray[np.float64], radius: NDArray[np.float64], known: Pairs | None = None
 ) -> NDArray[np.int64]:
     """Group points whose distance is below the sum of their radii, and theirs, and so on.
 
@@ -197,28 +221,34 @@ def merge(
     Args:
         state: Points, ``(batch, unit)``.
         radius: Radius of each.
-        also: Rows of pairs that belong together for another reason.
+        known: Pairs of which more is known; what is proved goes before distances.
 
     Returns:
         Number of the group of each point.
     """
     n = len(state)
-    pairs = [] if also is None else [np.stack(also)]
+    if not n:
+        return np.zeros(0, dtype=np.int64)
+    pairs = [] if known is None else [np.stack(known.same)]
     for first in range(0, n, 512):
         part = slice(first, first + 512)
         i, j = np.nonzero(cdist(state[part], state) <= radius[part, None] + radius[None, :])
         pairs.append(np.stack([i + first, j]))
-    i, j = np.concatenate(pairs, axis=1) if pairs else np.zeros((2, 0), dtype=np.int64)
+    i, j = np.concatenate(pairs, axis=1)
+    if known is not None:
+        i, j = np.minimum(i, j), np.maximum(i, j)
+        forbidden = np.minimum(*known.apart) * n + np.maximum(*known.apart)
+        allowed = ~np.isin(i * n + j, forbidden)
+        i, j = i[allowed], j[allowed]
     graph = coo_array((np.ones(len(i)), (i, j)), shape=(n, n))
-    return (
-        connected_components(graph, directed=False)[1].astype(np.int64) if n else np.zeros(0, dtype=np.int64)
-    )
+    return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
-def indistinct(
-    system: System, input: Tensor, roots: Roots, *, rate: float, tolerance: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs of degenerate roots that no one can tell apart.
+def indistinct(system: System, input: Tensor, roots: Roots, *, rate: float, tolerance: float) -> Pairs:
+    """Pairs of roots that are one, or two, for a better reason than their distance.
+
+    A proof decides where there are certificates: two points are one if one's box of existence lies in the other's
+    box of uniqueness, and two if no state lies in both boxes of existence.
 
     Near a fold or a pitchfork the drift stays below the tolerance over a whole segment, and candidates stop
     anywhere in it. Two such points are one if the drift between them never exceeds the tolerance.
@@ -231,14 +261,33 @@ def indistinct(
         tolerance: Tolerance they converged to.
 
     Returns:
-        Rows of the first and of the second of each pair.
+        The pairs.
     """
     vague = np.flatnonzero(roots.isolated & np.isinf(roots.bound))
     i, j = (vague[each] for each in np.triu_indices(len(vague), 1))
     first, second = roots.state[i], roots.state[j]
-    same = np.linalg.norm(first - second, axis=1) <= 1e-2 * (1 + np.linalg.norm(first, axis=1))
+    close = np.linalg.norm(first - second, axis=1) <= 1e-2 * (1 + np.linalg.norm(first, axis=1))
     for fraction in (0.25, 0.5, 0.75):
         between = (1 - fraction) * first + fraction * second
         speed = system.drift(torch.as_tensor(between, device=system.device), input).norm(dim=1).cpu().numpy()
-        same &= speed <= tolerance * rate * (1 + np.linalg.norm(between, axis=1))
-    return i[same], j[same]
+        close &= speed <= tolerance * rate * (1 + np.linalg.norm(between, axis=1))
+    same, apart = _proved(roots)
+    return Pairs((np.append(i[close], same[0]), np.append(j[close], same[1])), apart)
+
+
+def _proved(roots: Roots) -> Pairs:
+    """Pairs that certificates decide, among those close enough for the question to arise."""
+    rows = np.flatnonzero(np.isfinite(roots.existence))
+    x = roots.state[rows]
+    near = [np.zeros((2, 0), dtype=np.int64)]
+    for first in range(0, len(rows), 512):
+        part = slice(first, first + 512)
+        reach = 1e-4 * (1 + np.linalg.norm(x[part], axis=1))
+        i, j = np.nonzero(cdist(x[part], x) <= reach[:, None])
+        near.append(np.stack([i + first, j]))
+    i, j = np.concatenate(near, axis=1)
+    i, j = rows[i[i != j]], rows[j[i != j]]
+    one, other = (Certificates(roots.existence[k], roots.uniqueness[k]) for k in (i, j))
+    same = _certificate.same(roots.state[i], roots.state[j], one, other)
+    apart = _certificate.apart(roots.state[i], roots.state[j], one, other)
+    return Pairs((i[same], j[same]), (i[apart], j[apart]))
