@@ -1,6 +1,6 @@
-"""Condition averages drawn as paths through two axes."""
+"""Condition averages drawn as paths through two axes, and as courses over time."""
 
-__all__ = ["draw_paths"]
+__all__ = ["draw_courses", "draw_paths"]
 
 from typing import TYPE_CHECKING, Any
 
@@ -35,19 +35,7 @@ def draw_paths(
     Raises:
         ValueError: If a variable is not one of the conditions, or has too many values to tell apart.
     """
-    for name, most in ((hue, _MOST_COLOURS), (style, len(_LINE_STYLES))):
-        if name is None:
-            continue
-        if name not in paths.coords or paths[name].dims != ("condition",):
-            known = sorted(str(key) for key in paths.coords if paths[key].dims == ("condition",))
-            raise ValueError(f"'{name}' is not a variable of the conditions. They have: {', '.join(known)}.")
-        if np.unique(paths[name]).size > most:
-            raise ValueError(
-                f"'{name}' has {np.unique(paths[name]).size} values and at most {most} can be told apart. Group them "
-                "into bins first."
-            )
-    hues = np.unique(paths[hue].values) if hue else np.zeros(1)
-    styles = np.unique(paths[style].values) if style else np.zeros(1)
+    hues, styles = _levels(paths, hue, style)
     palette = colours(hues)
     axes = axes_or_new(ax)
     values = paths.transpose("condition", "time", ...).values
@@ -70,8 +58,60 @@ def draw_paths(
             )
         else:
             axes.plot(*path[-1:].T, color=colour, marker="s", linestyle="none", markersize=5)
-    legend_beside(axes, handles=_entries(paths, hue, hues, palette, style, styles, arrows))
+    marks = (("start", "o", "white"),) if arrows else (("start", "o", "white"), ("end", "s", "0.3"))
+    legend_beside(axes, handles=_entries(paths, hue, hues, palette, style, styles, marks))
     return axes
+
+
+def draw_courses(courses: xr.DataArray, *, hue: str | None, style: str | None, ax: "Axes | None") -> "Axes":
+    """One line over time for each condition.
+
+    Args:
+        courses: Array ``(condition, time)``, with condition variables as coordinates.
+        hue: Condition variable shown by colour.
+        style: Condition variable shown by line style.
+        ax: Axes, or None.
+
+    Returns:
+        The axes, labelled, with a legend beside them.
+
+    Raises:
+        ValueError: If a variable is not one of the conditions, or has too many values to tell apart.
+    """
+    hues, styles = _levels(courses, hue, style)
+    palette = colours(hues)
+    axes = axes_or_new(ax)
+    timed = "time" in courses.coords
+    time = courses["time"].values if timed else np.arange(courses.sizes["time"])
+    for k, course in enumerate(courses.transpose("condition", "time").values):
+        colour = palette[int(np.searchsorted(hues, courses[hue].values[k]))] if hue else palette[0]
+        line = _LINE_STYLES[int(np.searchsorted(styles, courses[style].values[k]))] if style else "-"
+        axes.plot(time, course, color=colour, linestyle=line, linewidth=1.4)
+    unit = courses["time"].attrs.get("units", "ms") if timed else ""
+    axes.set(xlabel=f"time ({unit})" if unit else "step", ylabel=label(courses))
+    if hue or style:
+        legend_beside(axes, handles=_entries(courses, hue, hues, palette, style, styles, ()))
+    return axes
+
+
+def _levels(
+    averages: xr.DataArray, hue: str | None, style: str | None
+) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+    for name, most in ((hue, _MOST_COLOURS), (style, len(_LINE_STYLES))):
+        if name is None:
+            continue
+        if name not in averages.coords or averages[name].dims != ("condition",):
+            known = sorted(str(key) for key in averages.coords if averages[key].dims == ("condition",))
+            raise ValueError(f"'{name}' is not a variable of the conditions. They have: {', '.join(known)}.")
+        if np.unique(averages[name]).size > most:
+            raise ValueError(
+                f"'{name}' has {np.unique(averages[name]).size} values and at most {most} can be told apart. Group them "
+                "into bins first."
+            )
+    return (
+        np.unique(averages[hue].values) if hue else np.zeros(1),
+        np.unique(averages[style].values) if style else np.zeros(1),
+    )
 
 
 def _entries(
@@ -81,7 +121,7 @@ def _entries(
     palette: list[Any],
     style: str | None,
     styles: NDArray[np.generic],
-    arrows: bool,
+    marks: tuple[tuple[str, str, str], ...],
 ) -> list[Any]:
     from matplotlib.lines import Line2D
 
@@ -98,7 +138,6 @@ def _entries(
             Line2D([], [], color="0.3", linestyle=_LINE_STYLES[k], label=value_text(level))
             for k, level in enumerate(styles)
         ]
-    marks = [("start", "o", "white")] if arrows else [("start", "o", "white"), ("end", "s", "0.3")]
     entries += [
         Line2D([], [], color="0.3", marker=mark, markerfacecolor=face, linestyle="none", label=name)
         for name, mark, face in marks
