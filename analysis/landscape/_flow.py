@@ -1,6 +1,6 @@
 r"""Speed and flow on a plane of state space, with a measure of what the plane hides."""
 
-__all__ = ["common_limits", "flow", "plot_flow"]
+__all__ = ["common_limits", "flow", "held_input", "plot_flow"]
 
 from typing import TYPE_CHECKING
 
@@ -89,7 +89,7 @@ def flow(
     if n < 2:
         raise ValueError(f"A grid needs at least 2 points along each side: got n={n}.")
     x, y = np.linspace(x_min, x_max, n), np.linspace(y_min, y_max, n)
-    held = _held(input, getattr(network, "n_inputs", None))
+    held = held_input(input, getattr(network, "n_inputs", None))
     states = plane.embed(np.stack(np.meshgrid(x, y), axis=-1)).reshape(n * n, -1)
     v = _velocity(system, states, held)
     if not np.isfinite(v).all():
@@ -193,7 +193,19 @@ def plot_flow(
     return axes
 
 
-def _held(input: ArrayLike | Tensor, n_inputs: int | None) -> NDArray[np.float64]:
+def held_input(input: ArrayLike | Tensor, n_inputs: int | None) -> NDArray[np.float64]:
+    """An input held, checked.
+
+    Args:
+        input: One number for each channel.
+        n_inputs: How many channels there are, None if that is not known.
+
+    Returns:
+        The input, ``(input,)``.
+
+    Raises:
+        ValueError: If it has another shape or is not finite.
+    """
     held = plain(input)
     if held.ndim != 1 or n_inputs not in {None, held.size}:
         raise ValueError(
