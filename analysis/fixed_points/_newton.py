@@ -80,12 +80,12 @@ def typical_rate(system: System, input: Tensor, state: Tensor) -> float:
     Args:
         system: The system.
         input: Input held.
-        state: States; the first 64 are used.
+        state: States; the first 16 are used.
 
     Returns:
         About one over the time constant for a leaky network.
     """
-    state = state[:64]
+    state = state[:16]
     norms = [system.jacobian(part, input).flatten(1).norm(dim=1) for part in state.split(system.block)]
     rate = torch.cat(norms).nan_to_num(0.0).median().item() / system.n_units**0.5
     return max(rate, torch.finfo(torch.float64).tiny)

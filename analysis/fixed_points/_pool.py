@@ -12,10 +12,15 @@ from torch import Tensor
 
 from neurornn.analysis._system import System
 from neurornn.analysis.fixed_points import _newton, _roots
-from neurornn.analysis.fixed_points._newton import FIXED, SLOW, Solved
+from neurornn.analysis.fixed_points._mixing import mix
+from neurornn.analysis.fixed_points._newton import FIXED, LOST, SLOW, Solved
 from neurornn.analysis.fixed_points._roots import RESOLUTION, Roots
 
 _SPACING = 0.05  # of the spread of the candidates: distance of the points listed of a continuum
+_SMALL = (
+    48  # units up to which a factorisation costs so little that every start is granted Newton's method, too
+)
+_MIXINGS = 60  # cheap iterations of a start
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class Pool:
         nothing = candidates[:0]
         self.roots = self._examine(nothing)
         self.slow = self._solve(nothing)
+        self.hits = np.zeros(0, dtype=np.int64)
 
     @property
     def n_known(self) -> int:
@@ -95,22 +101,53 @@ class Pool:
             return "undetermined: a fixed point is degenerate"
         return "consistent" if self.roots.sign.sum() == 1 else "incomplete"
 
-    def add(self, start: Tensor) -> tuple[Solved, NDArray[np.int64]]:
+    def add(self, start: Tensor, anchor: Tensor) -> tuple[Solved, NDArray[np.int64]]:
         """Search from some states.
+
+        Cheap iterations come first. Newton's method with a Jacobian for each state takes over those that do not
+        arrive; in a small network it takes every state, for what else it may find.
 
         Args:
             start: States, ``(batch, unit)``.
+            anchor: State whose Jacobian all the cheap iterations share.
 
         Returns:
             Where each of them ended, and the row of that point among the fixed or the slow ones, or -1.
         """
-        solved = self._solve(start)
-        label = np.full(len(start), -1, dtype=np.int64)
+        mixed = mix(
+            self.system,
+            self.input,
+            start,
+            anchor,
+            rate=self.rate,
+            tolerance=self.effort.tolerance,
+            n_iterations=min(_MIXINGS, self.effort.max_iterations - 1),
+        )
+        F = self.system.drift(mixed.state, self.input)
+        cheap = Solved(
+            mixed.state,
+            F.norm(dim=1),
+            torch.where(mixed.arrived, FIXED, LOST),
+            mixed.error,
+            torch.zeros_like(mixed.arrived, dtype=torch.long),
+        )
+        if self.system.n_units <= _SMALL:
+            solved = self._solve(start)
+            self._absorb(cheap)
+        else:
+            solved = cheap
+            rest = (~mixed.arrived).nonzero().squeeze(1)
+            for column, fresh in zip(solved, self._solve(start[rest]), strict=True):
+                column[rest] = fresh
+        return solved, self._absorb(solved)
+
+    def _absorb(self, solved: Solved) -> NDArray[np.int64]:
+        label = np.full(len(solved.state), -1, dtype=np.int64)
         for status, absorb in ((FIXED, self._absorb_fixed), (SLOW, self._absorb_slow)):
             rows = (solved.status == status).nonzero().squeeze(1)
             if rows.numel():
                 label[rows.cpu().numpy()] = absorb(Solved(*(column[rows] for column in solved)))
-        return solved, label
+        return label
 
     def _solve(self, start: Tensor) -> Solved:
         return _newton.solve(
@@ -141,6 +178,8 @@ class Pool:
             self.roots = _joined(self.roots, fresh, kept)
             new = label >= len(known)
             label[new] = renamed[label[new] - len(known)]
+        self.hits = np.concatenate([self.hits, np.zeros(len(self.roots.state) - len(known), dtype=np.int64)])
+        np.add.at(self.hits, label, 1)
         return label
 
     def _absorb_slow(self, solved: Solved) -> NDArray[np.int64]:

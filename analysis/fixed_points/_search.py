@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurornn.analysis._system import System
+from neurornn.analysis.fixed_points._ambient import Ambient
 from neurornn.analysis.fixed_points._pool import Effort, Pool
 from neurornn.analysis.fixed_points._reseed import Reseeder
 from neurornn.analysis.fixed_points._roots import Roots
-from neurornn.random import derive_seed
+from neurornn.random import counter_uniform, derive_seed, uniform_array
 
 UNUSED = 3
+_FIRST = 64  # candidates of the first wave; each later one is twice as large, up to that of the effort
 
 
 class Outcome(NamedTuple):
@@ -66,31 +68,34 @@ def search(system: System, input: Tensor, candidates: Tensor, effort: Effort) ->
     """
     n = len(candidates)
     order = _shuffled(candidates, effort.seed)
-    pool = Pool(system, input, candidates[order], effort)
-    reseeder = Reseeder(candidates[order].cpu().numpy(), pool.reach, effort.wave, effort.seed)
+    shuffled = candidates[order]
+    pool = Pool(system, input, shuffled, effort)
+    reseeder = Reseeder(shuffled.cpu().numpy(), pool.reach, Ambient(system, input, pool.reach), effort.seed)
     status, label = np.full(n, UNUSED), np.full(n, -1)
     speed, n_iterations = np.full(n, np.nan), np.zeros(n, dtype=np.int64)
     first = n_rounds = n_seeds = 0
     seeded_with = -1
-    wave = effort.wave if effort.adaptive else n
+    wave = min(_FIRST, effort.wave) if effort.adaptive else n
     while True:
         n_known = pool.n_known
         if first < n:
-            rows = order[first : first + wave]
-            solved, label[rows] = pool.add(candidates[rows])
+            rows, batch = order[first : first + wave], shuffled[first : first + wave]
+            solved, label[rows] = pool.add(batch, batch.mean(0))
             status[rows], speed[rows] = solved.status.cpu(), solved.speed.cpu()
             n_iterations[rows] = solved.n_iterations.cpu()
             first += wave
         if n_rounds < effort.n_rounds and (pool.n_known > seeded_with or not pool.settled):
             seeded_with = pool.n_known
-            seeds = reseeder.seeds(pool.roots, n_rounds)
-            pool.add(torch.as_tensor(seeds, device=candidates.device))
+            seeds, anchor = reseeder.seeds(pool.roots, n_rounds, min(wave, effort.wave))
+            device = candidates.device
+            pool.add(torch.as_tensor(seeds, device=device), torch.as_tensor(anchor, device=device))
             n_rounds, n_seeds = n_rounds + 1, n_seeds + len(seeds)
         done = pool.settled and pool.n_known == n_known
         if done and effort.adaptive and n_known > 0:
             break
         if first >= n and (done or n_rounds >= effort.n_rounds):
             break
+        wave = min(2 * wave, max(wave, effort.wave))
     return Outcome(
         pool.roots,
         pool.slow.state.cpu().numpy(),
@@ -110,6 +115,10 @@ def search(system: System, input: Tensor, candidates: Tensor, effort: Effort) ->
 
 def _shuffled(candidates: Tensor, seed: int) -> NDArray[np.int64]:
     """An order that depends on the candidates and not on the order they came in."""
-    rows = candidates.cpu().numpy()
-    keys = [derive_seed(seed, row.tobytes().hex()) for row in rows]
-    return np.argsort(np.array(keys, dtype=np.int64), kind="stable")
+    bits = np.ascontiguousarray(candidates.cpu().numpy()).view(np.uint64)
+    factor = (2.0**52 * uniform_array(derive_seed(seed, "columns"), bits.shape[1])).astype(np.uint64)
+    bits = bits ^ (bits >> np.uint64(32))
+    key = (bits * (2 * factor + 1)).sum(1, dtype=np.uint64)
+    return np.argsort(
+        counter_uniform(derive_seed(seed, "order"), key ^ (key >> np.uint64(29))), kind="stable"
+    )
