@@ -171,7 +171,8 @@ def test_linear_networks():
     np.testing.assert_allclose(found.state.values, np.linalg.solve(np.eye(8) - W, b)[None], atol=1e-12)
     expected = TAU / (1 - np.linalg.eigvals(W).real)
     np.testing.assert_allclose(np.sort(found.time_constant.values[0]), np.sort(expected), rtol=1e-10)
-    assert found.completeness.item().startswith("not applicable") and np.isnan(found.index_expected.item())
+    assert found.completeness.item() == "complete: proved to be the only fixed point"
+    assert np.isinf(found.uniqueness_radius.item()) and np.isnan(found.index_expected.item())
 
 
 def test_a_singular_linear_network_has_a_line_of_fixed_points():

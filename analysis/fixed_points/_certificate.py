@@ -61,7 +61,7 @@ def certify(enclosure: AbstractEnclosure, state: Array) -> Certificates:
         n = state.shape[1]
         step = np.matmul(np.abs(A), enclosure.residual(state)[:, :, None])[:, :, 0].max(1)
         step = step * (1 + 8 * n * np.finfo(np.float64).eps) + 1e-300
-        existence = np.full(len(state), np.nan)
+        existence: Array = np.full(len(state), np.nan)
         for factor in _TRIED:
             k = enclosure.defect(prepared, factor * step)
             radius = step / (1 - k) * (1 + 1e-14)

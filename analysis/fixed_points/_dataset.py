@@ -25,16 +25,18 @@ class Found(NamedTuple):
         input: The input held.
         outcome: Result of the search.
         modes: Linear dynamics at its fixed points and, below them, at its slow points.
+        n_regions: Number of linear regions solved.
+        certificates: Whether points can be certified, or why not.
     """
 
     input: NDArray[np.float64]
     outcome: Outcome
     modes: Modes
+    n_regions: int
+    certificates: str
 
 
-def dataset(
-    found: Sequence[Found], names: Sequence[str] | Sequence[int], system: System, effort: Effort
-) -> xr.Dataset:
+def dataset(found: Sequence[Found], names: Sequence[Any], system: System, effort: Effort) -> xr.Dataset:
     """Put the results of all contexts together.
 
     Args:
@@ -57,7 +59,7 @@ def dataset(
         offset += len(order)
     columns = {name: _joined([p[name] for p in points]) for name in points[0]}
     columns |= {name: _joined([t[name] for t in trails]) for name in trails[0]}
-    columns |= _table([each.outcome for each in found], system.bounded)
+    columns |= _table(found, system.bounded)
     labels = np.array(names)
     n_points = [len(p["speed"][1]) for p in points]
     n_candidates = len(found[0].outcome.status)
@@ -78,6 +80,7 @@ def dataset(
     return ds.assign_attrs(
         n_fixed=int((kind == "fixed").sum()),
         n_slow=int((kind == "slow").sum()),
+        n_certified=int(ds["certified"].values.sum()),
         n_on_continuum=int((~ds["isolated"].values).sum()),
         **{f"n_candidates_{name}": int((status == name).sum()) for name in _STATUS},
         n_candidates=len(status),
@@ -182,8 +185,8 @@ def _trail(outcome: Outcome, place: NDArray[np.int64]) -> dict[str, Any]:
     }
 
 
-def _table(outcomes: Sequence[Outcome], bounded: bool) -> dict[str, Any]:
-    dim = ("search",)
+def _table(found: Sequence[Found], bounded: bool) -> dict[str, Any]:
+    dim, outcomes = ("search",), [each.outcome for each in found]
     used = [int((each.status != UNUSED).sum()) for each in outcomes]
     expected = np.full(len(outcomes), 1.0 if bounded else np.nan)
     return {
@@ -193,6 +196,8 @@ def _table(outcomes: Sequence[Outcome], bounded: bool) -> dict[str, Any]:
         "n_rounds": (dim, np.array([each.n_rounds for each in outcomes]), _about("rounds of new seeds")),
         "n_seeds": (dim, np.array([each.n_seeds for each in outcomes]), _about("new seeds tried")),
         "n_candidates_used": (dim, np.array(used), _about("candidates used")),
+        "n_regions": (dim, np.array([each.n_regions for each in found]), _about("linear regions solved")),
+        "certificates": (dim, np.array([each.certificates for each in found]), _about("certificates")),
         "rate": (dim, np.array([each.rate for each in outcomes]), _about("rate of the network", "1/ms")),
     }
 

@@ -82,7 +82,9 @@ def _equations(
     form: str, weight: Tensor, products: list[tuple[Tensor, Array]], terms: list[Array], function: Activation
 ) -> Equations:
     W = _array(weight)
-    drive, size, n_terms = np.zeros(len(W)), np.zeros(len(W)), len(terms)
+    drive: Array = np.zeros(len(W))
+    size: Array = np.zeros(len(W))
+    n_terms = len(terms)
     for matrix, vector in products:
         drive, size = drive + _array(matrix) @ vector, size + np.abs(_array(matrix)) @ np.abs(vector)
         n_terms += len(vector)

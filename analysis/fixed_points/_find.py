@@ -7,6 +7,7 @@ than by lowering a speed below a threshold. Nothing in the search depends on ``d
 __all__ = ["find"]
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,26 +16,31 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from neurornn._threads import single_threaded
-from neurornn.analysis._system import check_drift, freeze, plain
+from neurornn.analysis._system import System, check_drift, freeze, plain
 from neurornn.analysis.fixed_points._candidates import as_candidates
 from neurornn.analysis.fixed_points._dataset import Found, dataset
+from neurornn.analysis.fixed_points._enclosure import enclosure_of
 from neurornn.analysis.fixed_points._linearise import linearise
 from neurornn.analysis.fixed_points._pool import Effort
-from neurornn.analysis.fixed_points._search import search
+from neurornn.analysis.fixed_points._regions import add_regions
+from neurornn.analysis.fixed_points._search import Outcome, search
 from neurornn.analysis.systems import HasDrift
+
+Inputs = ArrayLike | Tensor | xr.DataArray | Mapping[str, ArrayLike | Tensor] | None
 
 
 def find(
     network: HasDrift,
     *,
     candidates: ArrayLike | Tensor | xr.Dataset | xr.DataArray,
-    inputs: ArrayLike | Tensor | Mapping[str, ArrayLike | Tensor] | None = None,
+    inputs: Inputs = None,
     n_rounds: int = 10,
     wave: int = 128,
     adaptive: bool = True,
     tolerance: float = 1e-10,
     max_iterations: int = 200,
     bounded: bool | None = None,
+    n_regions: int = 65536,
     seed: int = 0,
 ) -> xr.Dataset:
     r"""Find the fixed and slow points of a network while its input is held.
@@ -56,7 +62,19 @@ def find(
     .. math:: \sum_k \operatorname{sign} \det(-J_k) = 1
 
     (Poincare-Hopf), and a set with another sum is incomplete. A set with the right sum is *consistent* and no
-    more: a missing pair of a saddle and a node is invisible to the sum.
+    more: a missing pair of a saddle and a node is invisible to the sum. Two kinds of sets are *complete* beyond
+    doubt. Where the activation is piecewise linear (relu, identity) every linear region holds at most one isolated
+    fixed point, the solution of a linear system; with few enough regions (16 units of relu) all are solved. And
+    where the network contracts all of state space, as is proved if it holds, there is one fixed point and no other.
+
+    Each point comes with a certificate where bounds on the slope of the activation are known, which is so for all
+    of this library. With a matrix A near the inverse of the Jacobian J, and for all states y of a box around x,
+
+    .. math:: \lVert I - A\,J(y) \rVert_\infty < 1
+
+    proves that the box holds no second fixed point, and, if the first Newton step does not leave the box, that it
+    holds one. The bounds include all errors of rounding. Points are merged, or kept apart, by these proofs before
+    any tolerance is asked.
 
     Stability is given twice: ``stable_ode`` of :math:`\dot x = F(x)` (all :math:`\operatorname{Re} \lambda < 0`) and
     ``stable_map`` of :math:`x \mapsto x + dt\,F(x)` (all :math:`|1 + dt\,\lambda| < 1`). ``dt`` enters nowhere else.
@@ -64,11 +82,16 @@ def find(
     Args:
         network: A network without noise, or any object with ``drift(state, input)`` in 1/ms and ``dt`` in ms. Its
             ``drift_jacobian(state, input)`` is used if it has one, automatic differentiation otherwise. It is left
-            untouched.
+            untouched. An object of your own is certified too if it has a method ``drift_bounds(low, high, input)``
+            that returns four tensors: lower and upper bounds on the drift, ``(batch, unit)``, and on its Jacobian,
+            ``(batch, unit, unit)``, over the boxes of states from ``low`` to ``high`` (which may be one state, or all
+            of space), rounding included.
         candidates: States to start from, ``(candidate, unit)``, as :func:`candidates_from` gives them; or trials
             to draw 1,024 from.
         inputs: Input held: one number for each channel, or several such rows ``(context, input)``, or a mapping
-            from names of contexts to inputs. Zero if None. Every candidate is tried in every context.
+            from names of contexts to inputs, or a DataArray with dimension ``input`` and, if there are several
+            contexts, another one whose coordinate names them. Zero if None. Every candidate is tried in every
+            context.
         n_rounds: Rounds of new seeds, at most, for each context.
         wave: Number of candidates tried at a time, and of midpoints between points where no more than half as many
             points are known.
@@ -78,12 +101,18 @@ def find(
         max_iterations: Newton steps a candidate may take.
         bounded: Whether the index sum must be 1, because the drift points inwards in all states far away. By
             default True for a :class:`~neurornn.CTRNN` whose activation is bounded and False otherwise.
-        seed: Seed of the order of the candidates and of the new seeds.
+        n_regions: Linear regions of a piecewise-linear network that are solved at most, in each context: all if
+            there are no more, otherwise those on walks from region to region that start at candidates, at known
+            fixed points and at random, until they find nothing new. 0 leaves regions alone.
+        seed: Seed of the order of the candidates, of the new seeds and of the walks.
 
     Returns:
         A dataset with the following variables. Along ``fixed_point``, fixed points first and slow points last in
         each context: ``kind`` (``"fixed"`` or ``"slow"``), ``converged`` (the drift vanishes), ``state``, ``speed``,
-        ``error_bound`` (first-order bound on the distance to the exact point), ``inputs``; ``eigenvalue`` (least
+        ``error_bound`` (first-order bound on the distance to the exact point), ``certified`` (a fixed point is proved
+        to exist), ``existence_radius`` (it differs by no more than this in any unit), ``uniqueness_radius`` (no
+        other state that differs by no more than this in every unit is a fixed point; infinite if there is no other
+        anywhere), both NaN without a proof, ``inputs``; ``eigenvalue`` (least
         stable first), ``time_constant`` (-1 / real part, negative where it grows), ``frequency``, ``eigenvector``,
         ``left_eigenvector`` (what is integrated along each mode; products with ``eigenvector`` are 1 and 0),
         ``eigenvalue_condition``; ``n_unstable``, ``stable_ode``, ``stable_map``, ``marginal`` (an eigenvalue is not
@@ -94,7 +123,8 @@ def find(
         Along ``candidate``: ``candidate_status`` (``"fixed"``, ``"slow"``, ``"unconverged"``, ``"unused"``),
         ``candidate_converged``, ``candidate_speed``, ``candidate_fixed_point`` (the point it ended at, or -1),
         ``candidate_n_iterations``. Along ``search``, one for each context: ``completeness``, ``index_sum``,
-        ``index_expected``, ``n_rounds``, ``n_seeds``, ``n_candidates_used``, ``rate``.
+        ``index_expected``, ``n_rounds``, ``n_seeds``, ``n_candidates_used``, ``n_regions``, ``rate``,
+        ``certificates`` (``"proved"``, or why no point could be certified).
 
     Raises:
         TypeError: If the network has no drift, or one of another shape or type than its states.
@@ -116,6 +146,8 @@ def find(
         >>> [round(tau, 3) for tau in points.time_constant.values[0].tolist()]    # 100 ms / (1 - 2 sech^2 x)
         [119.958, 119.958]
     """
+    if n_regions < 0:
+        raise ValueError(f"n_regions must be at least 0: got {n_regions}.")
     effort = Effort(tolerance, max_iterations, n_rounds, wave, adaptive, seed)
     states = as_candidates(candidates, getattr(network, "n_units", None), seed=seed)
     system = freeze(network, states.shape[1], bounded=bounded)
@@ -127,21 +159,61 @@ def find(
         for row in rows:
             held = torch.as_tensor(row, device=system.device)
             check_drift(system, start, held)
-            outcome = search(system, held, start, effort)
+            outcome, n_solved = _settled(
+                system, held, search(system, held, start, effort), states, effort, n_regions
+            )
             everything = np.concatenate([outcome.roots.state, outcome.slow_state])
-            found.append(Found(row, outcome, linearise(system, held, everything, rate=outcome.rate)))
+            modes = linearise(system, held, everything, rate=outcome.rate)
+            bounds = enclosure_of(system, held)
+            found.append(
+                Found(row, outcome, modes, n_solved, bounds if isinstance(bounds, str) else "proved")
+            )
     return dataset(found, names, system, effort)
 
 
-def _contexts(
-    inputs: ArrayLike | Tensor | Mapping[str, ArrayLike | Tensor] | None, n_inputs: int | None
-) -> tuple[list[str] | list[int], NDArray[np.float64]]:
+def _settled(
+    system: System,
+    input: Tensor,
+    outcome: Outcome,
+    starts: NDArray[np.float64],
+    effort: Effort,
+    n_regions: int,
+) -> tuple[Outcome, int]:
+    """What is known in the end, linear regions and proofs included, and the number of regions solved."""
+    roots, solutions = add_regions(
+        system,
+        input,
+        outcome.roots,
+        starts,
+        most=n_regions,
+        rate=outcome.rate,
+        tolerance=effort.tolerance,
+        seed=effort.seed,
+    )
+    completeness = outcome.completeness
+    if np.isinf(roots.uniqueness).any():
+        completeness = "complete: proved to be the only fixed point"
+    elif solutions is not None and solutions.complete:
+        completeness = "complete: every linear region solved"
+    outcome = outcome._replace(roots=roots, index_sum=int(roots.sign.sum()), completeness=completeness)
+    return outcome, 0 if solutions is None else solutions.n_solved
+
+
+def _contexts(inputs: Inputs, n_inputs: int | None) -> tuple[list[Any], NDArray[np.float64]]:
     """Names of the contexts and their inputs, ``(context, input)``."""
-    names: list[str] | list[int] | None = None
+    names: list[Any] | None = None
     if inputs is None:
         if n_inputs is None:
             raise ValueError("The network does not say how many inputs it has (n_inputs): pass inputs.")
         inputs = np.zeros(n_inputs)
+    if isinstance(inputs, xr.DataArray):
+        if inputs.ndim == 2 and "input" in inputs.dims:
+            inputs = inputs.transpose(..., "input")
+        if inputs.ndim == 2 and inputs.dims[0] in inputs.coords:
+            names = inputs[inputs.dims[0]].values.tolist()
+            if len(set(names)) < len(names):
+                raise ValueError(f"Contexts must have names of their own: got {names}.")
+        inputs = inputs.values
     if isinstance(inputs, Mapping):
         if not inputs:
             raise ValueError("inputs names no context: give at least one.")

@@ -1,8 +1,8 @@
 """What stands at a converged point: refined, bounded, and told isolated from continuous."""
 
-__all__ = ["RESOLUTION", "SINGULAR", "Pairs", "Roots", "examine", "indistinct", "merge"]
+__all__ = ["RESOLUTION", "SINGULAR", "Pairs", "Roots", "examine", "indistinct", "joined", "merge", "radius"]
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -244,6 +244,36 @@ def merge(
     return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
+def joined(known: Roots, fresh: Roots, rows: NDArray[np.int64]) -> Roots:
+    """Known points and, below them, some new ones.
+
+    Args:
+        known: Known points.
+        fresh: New points.
+        rows: Rows of the new points to take.
+
+    Returns:
+        All of them.
+    """
+    columns: list[NDArray[Any]] = [
+        np.concatenate([old, new[rows]]) for old, new in zip(known, fresh, strict=True)
+    ]
+    return Roots(*columns)
+
+
+def radius(roots: Roots) -> NDArray[np.float64]:
+    """Distance from each point within which another one is taken for the same, where no proof decides.
+
+    Args:
+        roots: The points.
+
+    Returns:
+        One radius for each.
+    """
+    size = 1 + np.linalg.norm(roots.state, axis=1)
+    return np.minimum(roots.bound, 1e-6 * size) + 0.5 * RESOLUTION * size
+
+
 def indistinct(system: System, input: Tensor, roots: Roots, *, rate: float, tolerance: float) -> Pairs:
     """Pairs of roots that are one, or two, for a better reason than their distance.
 
@@ -279,7 +309,7 @@ def _proved(roots: Roots) -> Pairs:
     """Pairs that certificates decide, among those close enough for the question to arise."""
     rows = np.flatnonzero(np.isfinite(roots.existence))
     x = roots.state[rows]
-    near = [np.zeros((2, 0), dtype=np.int64)]
+    near: list[NDArray[np.int64]] = [np.zeros((2, 0), dtype=np.int64)]
     for first in range(0, len(rows), 512):
         part = slice(first, first + 512)
         reach = 1e-4 * (1 + np.linalg.norm(x[part], axis=1))
