@@ -14,6 +14,7 @@ from neurornn.analysis._system import System
 from neurornn.analysis.fixed_points import _newton, _roots
 from neurornn.analysis.fixed_points._mixing import mix
 from neurornn.analysis.fixed_points._newton import FIXED, LOST, SLOW, Solved
+from neurornn.analysis.fixed_points._reseed import SMALL
 from neurornn.analysis.fixed_points._roots import RESOLUTION, Roots
 
 _SPACING = 0.05  # of the spread of the candidates: distance of the points listed of a continuum
@@ -131,7 +132,7 @@ class Pool:
             mixed.error,
             torch.zeros_like(mixed.arrived, dtype=torch.long),
         )
-        if self.system.n_units <= _SMALL:
+        if self.system.n_units <= SMALL:
             solved = self._solve(start)
             self._absorb(cheap)
         else:

@@ -1,6 +1,6 @@
 """Where to look again: between the points known, and around the candidates."""
 
-__all__ = ["Reseeder"]
+__all__ = ["SMALL", "Reseeder"]
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from neurornn.analysis.fixed_points._ambient import Ambient
 from neurornn.analysis.fixed_points._roots import Roots
 from neurornn.random import derive_seed, normal_array, uniform_array
 
+SMALL = 48
+"""Units up to which a factorisation costs so little that no start is spared."""
 _MOST_WAVES = 8
 _MOST_PAIRS = 4096  # nearest pairs looked at in a round
 
@@ -35,7 +37,8 @@ class Reseeder:
             roots: Fixed points known; those of earlier rounds in the same rows as then.
             round: Number of the round.
             wave: Number of midpoints, more (two for each known point, but at most eight waves) where many points are
-                known; a quarter as many seeds lie around the candidates, and as many in the ambient box.
+                known; a quarter as many seeds lie around the candidates, and as many in the ambient box (in a small
+                network, where seeds cost little, as many as ``wave``).
 
         Returns:
             States ``(seed, unit)``, and a state whose Jacobian the search from all of them may share.
@@ -52,7 +55,12 @@ class Reseeder:
         base = self.candidates[(which * len(self.candidates)).astype(np.int64)]
         around = base + 2 * far[:, None] * self.reach * kick[len(i) :]
         centre = roots.state.mean(0, keepdims=True) if len(roots.state) else base[:0]
-        seeds = np.concatenate([middle, centre, around, self.ambient.draw(n_around, key)])
+        seeds = np.concatenate([
+            middle,
+            centre,
+            around,
+            self.ambient.draw(wave if n_units <= SMALL else n_around, key),
+        ])
         known = roots.state if len(roots.state) else seeds
         return seeds, known[int(anchor[0] * len(known))]
 
