@@ -89,7 +89,8 @@ def fit(
         what the variance depends on, ``cumulative_variance_ratio`` of the first so many, and that of as many
         principal components. Of each marginalisation ``marginal_variance`` (sum of squares), ``noise_variance`` and
         ``signal_variance``. The ``regularisation`` used and, where it was chosen, ``validation_error (repeat, grid)``
-        with ``at_edge`` if the best is the smallest or largest of the grid.
+        with ``at_edge`` if the best is the smallest or largest of the grid (at the smallest, the noise covariance alone
+        does).
 
     Raises:
         ValueError: If combinations of parameters or conditions of a unit have no trial, activity does not vary, or

@@ -13,10 +13,12 @@ from neurornn.analysis import _linear
 from neurornn.analysis._conditions import activity, condition_average
 from neurornn.analysis._jpca_plots import plot_frequencies as plot_frequencies
 from neurornn.analysis._jpca_plots import plot_plane as plot_plane
+from neurornn.analysis._regression import smooth
 from neurornn.analysis._rotations import fit_dynamics, fit_rotation, planes_of
 from neurornn.provenance import provenance
 
 _SOFT_CONSTANT = 5.0  # spikes/s, Churchland et al. (2012)
+_EXTENT = 4.0  # standard deviations of a smoothing Gaussian
 _SOFT_FRACTION = 0.05  # of the largest range, where activity is not in spikes/s
 
 
@@ -26,6 +28,7 @@ def fit(
     condition: str | Sequence[str],
     variable: str = "rate",
     window: tuple[float, float] | None = None,
+    smoothing: float = 0.0,
     n_components: int = 6,
     normalise: bool = True,
     soft_constant: float | None = None,
@@ -64,6 +67,8 @@ def fit(
         variable: Variable ``(trial, time, unit)``.
         window: First and last time, in ms, of the motion that is fitted; all if None. The range of a unit is always
             taken over all times.
+        smoothing: Standard deviation in ms of a Gaussian that smooths the averages over time, cut off at four standard
+            deviations; 0 for none. Derivatives of spike counts need it.
         n_components: Number of principal components, even: each plane takes two.
         normalise: Whether units are divided by their range plus ``soft_constant``.
         soft_constant: In the unit of the variable. If None, 5 spikes/s, and where activity is not in spikes/s (or
@@ -111,15 +116,20 @@ def fit(
             f"jPCA needs two conditions or more: {' and '.join(names)} take one value only. With "
             "remove_mean=False one condition will do."
         )
+    if not 0 <= smoothing < np.inf:
+        raise ValueError(f"smoothing must be finite and at least 0 ms: got {smoothing}.")
+    mean = mean.copy(data=smooth(mean.values, smoothing, _EXTENT, dt))
     scale, constant = _scale(mean, normalise, soft_constant)
     inside = np.ones(mean.sizes["time"], bool) if window is None else _linear.within(mean, window, "jPCA")
     complete = np.isfinite(mean.values).all((0, 2))
     kept = np.flatnonzero(inside & complete)
     adjacent = np.flatnonzero(np.diff(kept) == 1)
     if not adjacent.size:
+        gaps = np.flatnonzero(~np.isfinite(mean.values[:, inside]).all((0, 1)))
         raise ValueError(
             f"Only {kept.size} of {int(inside.sum())} steps have a value in every condition for every unit, and none "
-            "follows another. Use fewer conditions, wider bins, or leave out the units with few trials."
+            f"follows another: {gaps.size} of {mean.sizes['unit']} units have gaps, the first at position {gaps[0]}. "
+            "Use fewer conditions or wider bins, or leave out the units with few trials."
         )
     scaled = mean.values[:, kept] / scale
     offset = scaled.mean(0) if remove_mean else np.broadcast_to(scaled.mean((0, 1)), scaled.shape[1:])
@@ -207,6 +217,7 @@ def fit(
             "soft_constant": constant,
             "remove_mean": int(remove_mean),
             "difference": difference,
+            "smoothing": smoothing,
             "dt": dt,
             "n_steps_excluded": int(inside.sum()) - kept.size,
             "n_trials_excluded": int(mean.attrs["n_trials_excluded"]),

@@ -197,6 +197,17 @@ def test_units_of_different_sessions_padding_and_windows() -> None:
     np.testing.assert_allclose(windowed.scale, np.ptp(padded.rate.values, axis=(0, 1)) + 1.0)
 
 
+def test_smoothing_comes_first_and_keeps_rotations_in_the_interior() -> None:
+    rng = np.random.default_rng(18)
+    clean = run(blocks(3.0, 1.0), 5.0, n_steps=120) @ random_rotation(8, 13)[:4]
+    noisy = clean + 0.3 * rng.normal(size=clean.shape)
+    options = {"condition": "reach", "n_components": 4, "normalise": False, "window": (100.0, 495.0)}
+    exact = jpca.fit(dataset(clean, 5.0), smoothing=20.0, **options)
+    np.testing.assert_allclose(exact.frequency, [3.0, 1.0], rtol=1e-8)  # a Gaussian only shrinks a rotation
+    smoothed, raw = (jpca.fit(dataset(noisy, 5.0), smoothing=width, **options) for width in (20.0, 0.0))
+    assert float(smoothed.r_squared_rotation) > 0.8 > 0.2 > float(raw.r_squared_rotation)
+
+
 def test_steps_across_a_gap_are_not_differences() -> None:
     rate = run(blocks(3.0, 1.0), 10.0) @ random_rotation(8, 13)[:4]
     rate[3, 17] = np.nan
@@ -237,6 +248,8 @@ def test_wrong_requests_are_refused() -> None:
         jpca.fit(ds, condition="reach", n_components=3)
     with pytest.raises(ValueError, match="two conditions or more"):
         jpca.fit(ds.assign_coords(reach=("trial", np.zeros(9))), condition="reach", n_components=2)
+    with pytest.raises(ValueError, match="smoothing must be finite and at least 0 ms: got -1"):
+        jpca.fit(ds, condition="reach", smoothing=-1.0)
     with pytest.raises(ValueError, match="'midpoint' or 'forward': got 'central'"):
         jpca.fit(ds, condition="reach", difference="central")
     with pytest.raises(ValueError, match="regular time axis: steps range from 10 to 20 ms"):
@@ -251,7 +264,9 @@ def test_wrong_requests_are_refused() -> None:
     with pytest.raises(ValueError, match=r"1 units have no trial in any condition, the first at position 2"):
         jpca.fit(silent, condition="reach", n_components=2)
     holes = ds.assign(rate=ds.rate.where((ds.time % 20 == 0) | (ds.reach != 1)))
-    with pytest.raises(ValueError, match=r"Only 20 of 40 steps have a value in every condition"):
+    with pytest.raises(
+        ValueError, match=r"Only 20 of 40 steps .*: 4 of 4 units have gaps, the first at position 0"
+    ):
         jpca.fit(holes, condition="reach", n_components=2)
     still = ds.assign(rate=ds.rate.where(ds.unit != 2, 1.0))
     with pytest.raises(ValueError, match=r"above 0 where a unit does not vary: got 0"):
