@@ -153,7 +153,7 @@ def test_each_context_is_searched_by_itself():
 
 def test_the_drift_may_have_kinks():
     dead = neurornn.CTRNN(1, 3, 1, activation="retanh", bias=False, dtype=torch.float64)
-    dead.W_rec = torch.eye(3) / 2  # at rest every unit sits on its threshold
+    dead.W_rec = -1.5 * torch.eye(3).roll(1, 0)  # at rest every unit sits on its threshold
     at_kink = fixed_points.find(dead, candidates=normal((10, 3)))
     assert not at_kink.smooth.item() and at_kink.completeness.item().startswith("undetermined")
     n = 20
