@@ -1,3 +1,8 @@
-"""Lines, rings and planes of fixed points as objects."""
+"""Lines, rings and planes of fixed or slow states as objects."""
 
-__all__ = []
+__all__ = ["Slowness", "find", "plot_attractors", "plot_drift"]
+
+from neurornn.analysis.attractors._find import find as find
+from neurornn.analysis.attractors._plots import plot_attractors as plot_attractors
+from neurornn.analysis.attractors._plots import plot_drift as plot_drift
+from neurornn.analysis.attractors._slowness import Slowness as Slowness
