@@ -1,6 +1,6 @@
 """Pictures of demixed components."""
 
-__all__ = ["plot_component", "plot_validation", "plot_variance"]
+__all__ = ["plot_component", "plot_significance", "plot_validation", "plot_variance"]
 
 from typing import TYPE_CHECKING
 
@@ -99,5 +99,53 @@ def plot_validation(fit: xr.Dataset, *, ax: "Axes | None" = None) -> "Axes":
     if (grid > 0).all():
         axes.set_xscale("log")
     axes.set(xlabel=r"penalty $\lambda$", ylabel=label(fit["validation_error"]))
+    legend_beside(axes)
+    return axes
+
+
+def plot_significance(
+    significance: xr.Dataset, *, component: int = 0, level: float = 0.05, ax: "Axes | None" = None
+) -> "Axes":
+    """Accuracy on one component of each marginalisation over time; dots mark p below the level.
+
+    Dashed lines are the largest accuracy of any shuffle.
+
+    Args:
+        significance: Result of :func:`neurornn.analysis.dpca.significance`.
+        component: Number of the component within its marginalisation, from 0.
+        level: Steps with a p value below it are marked.
+        ax: Axes to draw on; of a new figure if None.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: If there is no such component.
+    """
+    if not 0 <= component < significance.sizes["component"]:
+        raise ValueError(
+            f"component must lie between 0 and {significance.sizes['component'] - 1}: got {component}."
+        )
+    axes = axes_or_new(ax)
+    timed = "time" in significance.coords
+    time = significance["time"].values if timed else np.arange(significance.sizes["time"])
+    names = significance["marginalisation"].values.astype(str)
+    chosen = significance.isel(component=component)
+    for k, (name, colour) in enumerate(zip(names, colours(names), strict=True)):
+        accuracy, below = chosen["accuracy"].values[k], chosen["p_value"].values[k] < level
+        axes.plot(
+            time,
+            accuracy,
+            color=colour,
+            linewidth=1.4,
+            label=f"{name} (chance {float(chosen['chance'][k]):.2g})",
+        )
+        axes.plot(time, chosen["shuffled_accuracy"].values[k], color=colour, linestyle="--", linewidth=0.9)
+        axes.plot(time[below], accuracy[below], color=colour, marker="o", markersize=3.5, linestyle="none")
+    unit = significance["time"].attrs.get("units", "ms") if timed else ""
+    axes.set(
+        xlabel=f"time ({unit})" if unit else "step", ylabel="accuracy on held-out trials", ylim=(0, 1.03)
+    )
+    axes.set_title(f"component {component + 1} of each; dots: p < {level:g}")
     legend_beside(axes)
     return axes

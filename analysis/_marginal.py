@@ -1,6 +1,6 @@
 r"""Activity over a full grid of conditions, and its parts that depend on some parameters only."""
 
-__all__ = ["Cells", "cells_of", "groups_of_terms", "marginalise", "noise_of_marginals"]
+__all__ = ["Cells", "cells_of", "condition_coords", "groups_of_terms", "marginalise", "noise_of_marginals"]
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -226,3 +226,14 @@ def noise_of_marginals(cells: Cells, names: Sequence[str], groups: Groups) -> di
             total += float((per_trial["time" in term] * inverse).sum() * np.prod(shares))
         out[key] = total
     return out
+
+
+def condition_coords(
+    data: xr.DataArray, levels: dict[str, NDArray[Any]], shape: tuple[int, ...]
+) -> dict[str, Any]:
+    """The parameters of each cell as coordinates of ``condition``."""
+    index = np.indices(shape).reshape(len(shape), -1)
+    return {
+        name: ("condition", values[row], data[name].attrs)
+        for (name, values), row in zip(levels.items(), index, strict=True)
+    }

@@ -1,9 +1,18 @@
 r"""Demixed principal components: closed form, unequal trials, of networks and of recordings alike."""
 
-__all__ = ["DEFAULT_GRID", "fit", "plot_component", "plot_validation", "plot_variance", "project"]
+__all__ = [
+    "DEFAULT_GRID",
+    "fit",
+    "plot_component",
+    "plot_significance",
+    "plot_validation",
+    "plot_variance",
+    "project",
+    "significance",
+]
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -19,9 +28,17 @@ from neurornn.analysis._demixing import (
     validate,
 )
 from neurornn.analysis._dpca_plots import plot_component as plot_component
+from neurornn.analysis._dpca_plots import plot_significance as plot_significance
 from neurornn.analysis._dpca_plots import plot_validation as plot_validation
 from neurornn.analysis._dpca_plots import plot_variance as plot_variance
-from neurornn.analysis._marginal import cells_of, groups_of_terms, marginalise, noise_of_marginals
+from neurornn.analysis._dpca_significance import significance as significance
+from neurornn.analysis._marginal import (
+    cells_of,
+    condition_coords,
+    groups_of_terms,
+    marginalise,
+    noise_of_marginals,
+)
 from neurornn.provenance import provenance
 
 DEFAULT_GRID: tuple[float, ...] = tuple(float(value) for value in 10.0 ** np.linspace(-4, 0, 17))
@@ -218,7 +235,7 @@ def fit(
         },
         coords={
             **{key: value for key, value in data.coords.items() if value.dims in {("time",), ("unit",)}},
-            **_condition_coords(data, cells.levels, cells.shape),
+            **condition_coords(data, cells.levels, cells.shape),
             "component": np.arange(len(owner)),
             "marginalisation": list(groups),
             "marginalisation_of": ("component", np.array(list(groups))[owner]),
@@ -292,13 +309,3 @@ def _ranks(n_components: int | Mapping[str, int], known: list[str]) -> dict[str,
             f"{n_components}."
         )
     return wanted
-
-
-def _condition_coords(
-    data: xr.DataArray, levels: dict[str, NDArray[Any]], shape: tuple[int, ...]
-) -> dict[str, Any]:
-    index = np.indices(shape).reshape(len(shape), -1)
-    return {
-        name: ("condition", values[row], data[name].attrs)
-        for (name, values), row in zip(levels.items(), index, strict=True)
-    }

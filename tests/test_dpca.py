@@ -369,6 +369,48 @@ def test_projection_of_trials_averages_to_the_projection_of_conditions() -> None
         dpca.project(ds.isel(unit=slice(4)), found)
 
 
+def test_single_trials_are_told_apart_where_there_is_a_difference_and_nowhere_else() -> None:
+    rng = np.random.default_rng(21)
+    a, b = np.tile([0, 1], 20), np.repeat([0, 1], 20)
+    late = (np.arange(12) >= 6)[None, :, None]
+    rate = 2.0 * (a[:, None, None] * 2 - 1) * late * rng.normal(size=8) + rng.normal(size=(40, 12, 8))
+    ds = dataset(rate, a=a, b=b)
+    options = {
+        "parameters": ["a", "b"],
+        "regularisation": 0.03,
+        "n_components": 1,
+        "n_repeats": 10,
+        "n_shuffles": 60,
+    }
+    found = dpca.significance(ds, **options)
+    assert found.marginalisation.values.tolist() == ["a", "b", "a x b"]
+    np.testing.assert_allclose(found.chance, [0.5, 0.5, 0.25])
+    own = found.sel(marginalisation="a", component=0)
+    assert (own.accuracy[6:] > 0.9).all() and (own.p_value[6:] == 1 / 61).all()
+    assert (own.shuffled_accuracy[6:] < own.accuracy[6:]).all()
+    null = np.concatenate([own.p_value[:6], found.p_value[1, 0]])  # nothing to decode: p values all over
+    assert null.mean() > 0.25 and (null < 0.05).mean() < 0.2
+    xr.testing.assert_identical(dpca.significance(ds, **options).drop_attrs(), found.drop_attrs())
+    both = dataset(np.concatenate([rate, rate + 1.0]), a=np.tile(a, 2), b=np.tile(b, 2))
+    both.rate[:40, :, :4] = np.nan
+    both.rate[40:, :, 4:] = np.nan
+    across = dpca.significance(both, **options | {"n_shuffles": 20}).sel(marginalisation="a", component=0)
+    assert (across.p_value[6:] == 1 / 21).all()
+    ax = dpca.plot_significance(found)
+    assert ax.get_xlabel() == "time (ms)" and ax.get_ylabel() == "accuracy on held-out trials"
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), own.accuracy)
+    assert set(ds.time.values[6:]) <= set(ax.lines[2].get_xdata())
+    with pytest.raises(ValueError, match="component must lie between 0 and 0: got 1"):
+        dpca.plot_significance(found, component=1)
+    with pytest.raises(ValueError, match=r"n_shuffles must be at least 1: got 0"):
+        dpca.significance(ds, **options | {"n_shuffles": 0})
+    with pytest.raises(ValueError, match=r"4 of 8 units have fewer than two of some condition"):
+        few = both.isel(trial=np.r_[0:40, 40:42, 60:62])
+        dpca.significance(few, **options)
+    with pytest.raises(ValueError, match=r"noise must be 'diagonal' or 'none'.*got 'full'"):
+        dpca.significance(ds, noise="full", **options)
+
+
 def test_results_survive_netcdf(tmp_path: object) -> None:
     found = dpca.fit(noisy(18), parameters=["a", "b"], n_repeats=2)
     found.to_netcdf(f"{tmp_path}/dpca.nc", engine="h5netcdf")
