@@ -54,7 +54,7 @@ def plot_alignment(ds: xr.Dataset, *, ax: "Axes | None" = None) -> "Axes":
     other = {"first": "second", "second": "first"}
     for k, (name, colour) in enumerate(zip(captured, colours(captured), strict=True)):
         null = ds["null_index"][k].values
-        axes.hist(null, edges, weights=np.full(null.size, 1 / null.size), color=colour, alpha=0.35)
+        axes.hist(null, edges.tolist(), weights=np.full(null.size, 1 / null.size), color=colour, alpha=0.35)
         axes.axvline(
             float(ds["index"][k]),
             color=colour,

@@ -162,7 +162,7 @@ def alignment_index(
     _check_draws(n_null)
     if not 1 <= n_components <= n_units:
         raise ValueError(f"n_components must lie between 1 and {n_units} units: got {n_components}.")
-    C = [np.cov(samples.T).reshape(n_units, n_units) for samples, *_ in data]
+    C = [np.asarray(np.cov(samples.T), dtype=np.float64).reshape(n_units, n_units) for samples, *_ in data]
     spectra = [np.linalg.eigh(each) for each in C]
     for name, (values, _) in zip(("first", "second"), spectra, strict=True):
         rank = int((values > 1e-12 * values[-1]).sum())
@@ -172,14 +172,16 @@ def alignment_index(
                 "would be arbitrary. Ask for fewer."
             )
     top = [float(values[::-1][:n_components].sum()) for values, _ in spectra]
-    D = [vectors[:, ::-1][:, :n_components] for _, vectors in spectra]
+    D: list[NDArray[np.float64]] = [
+        np.asarray(vectors[:, ::-1][:, :n_components], dtype=np.float64) for _, vectors in spectra
+    ]
     index = np.array([_captured(C[0], D[1]) / top[0], _captured(C[1], D[0]) / top[1]])
     values, vectors = np.linalg.eigh((C[0] + C[1]) / 2)
     scale = vectors * np.sqrt(np.clip(values, 0.0, None))
     null = np.zeros((2, n_null))
     for k in range(n_null):
         draw = scale @ normal_array(derive_seed(seed, "alignment", k), n_units, n_components)
-        axes = np.linalg.qr(draw)[0]
+        axes: NDArray[np.float64] = np.asarray(np.linalg.qr(draw)[0], dtype=np.float64)
         null[:, k] = [_captured(each, axes) / total for each, total in zip(C, top, strict=True)]
     slack = 1e-9
     fewer = (1 + (null <= index[:, None] + slack).sum(1)) / (1 + n_null)
