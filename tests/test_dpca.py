@@ -411,6 +411,13 @@ def test_single_trials_are_told_apart_where_there_is_a_difference_and_nowhere_el
         dpca.significance(ds, noise="full", **options)
 
 
+def test_the_data_are_left_as_they_were() -> None:
+    ds = noisy(22)
+    before = ds.copy(deep=True)
+    dpca.project(ds, dpca.fit(ds, parameters=["a", "b"], n_repeats=2))
+    xr.testing.assert_identical(ds, before)
+
+
 def test_results_survive_netcdf(tmp_path: object) -> None:
     found = dpca.fit(noisy(18), parameters=["a", "b"], n_repeats=2)
     found.to_netcdf(f"{tmp_path}/dpca.nc", engine="h5netcdf")

@@ -233,6 +233,13 @@ def test_projection_of_trials_averages_to_the_projection_of_averages() -> None:
         jpca.project(ds.isel(unit=slice(3)), found)
 
 
+def test_the_data_are_left_as_they_were() -> None:
+    ds = dataset(run(blocks(2.0, 1.0), 10.0))
+    before = ds.copy(deep=True)
+    jpca.project(ds, jpca.fit(ds, condition="reach", n_components=4, smoothing=20.0))
+    xr.testing.assert_identical(ds, before)
+
+
 def test_results_survive_netcdf(tmp_path: object) -> None:
     found = jpca.fit(dataset(run(blocks(2.0, 1.0), 10.0)), condition=["reach"], n_components=4)
     found.to_netcdf(f"{tmp_path}/jpca.nc", engine="h5netcdf")

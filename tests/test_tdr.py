@@ -314,6 +314,13 @@ def test_averages_project_to_the_mean_of_projected_trials() -> None:
         tdr.project(ds.isel(unit=slice(2)), found)
 
 
+def test_the_data_are_left_as_they_were() -> None:
+    ds = planted(random_rotation(6, 18)[:3])
+    before = ds.copy(deep=True)
+    tdr.project(ds, tdr.fit(ds, regressors=VARIABLES))
+    xr.testing.assert_identical(ds, before)
+
+
 def test_results_survive_netcdf(tmp_path: object) -> None:
     found = tdr.fit(
         planted(random_rotation(6, 15)[:3]), regressors=VARIABLES, interactions=[("choice", "motion")]
