@@ -72,7 +72,8 @@ def fit(
     where :math:`C` is the covariance of single trials about their averages, summed over conditions and steps: the
     first term and the trace of :math:`C` are the expected error on a single trial. The minimum is in closed form:
     with :math:`G = X X^\top + C + \mu I` and :math:`A = X_\phi X^\top G^{-1}`, the columns of :math:`F_\phi` are
-    the leading eigenvectors of :math:`A G A^\top` and :math:`D_\phi = F_\phi^\top A`.
+    the leading eigenvectors of :math:`A G A^\top` and :math:`D_\phi = F_\phi^\top A`. (Scripts that take those of
+    :math:`A X X^\top A^\top` agree where :math:`C` and :math:`\mu` are 0, and miss the minimum elsewhere.)
 
     **Unequal trials.** Every unit is averaged over its own trials and every condition weighs the same, so that units
     recorded in different sessions make one population. **Missing conditions.** Steps at which no unit has a trial of

@@ -136,6 +136,11 @@ def test_no_descent_finds_a_lower_loss_than_the_closed_form(penalty: float, seed
     assert min(reached) == pytest.approx(best, rel=1e-7)
     unpenalised = Regression(X, 0 * C, {"y": Y}).solve("y", 2, 0.0)
     assert loss(*unpenalised, X, Y, N) > best * 1.001
+    A = (
+        Y @ X.T @ np.linalg.inv(X @ X.T + N)
+    )  # components of the fitted activity, without its noise, are no minimum
+    U = np.linalg.svd(A @ X)[0][:, :2]
+    assert loss(U, U.T @ A, X, Y, N) > best * (1 + 1e-6)
 
 
 def test_penalised_loss_is_the_mean_loss_over_single_trials() -> None:
