@@ -13,7 +13,7 @@ from torch import Tensor
 from neurornn._threads import single_threaded
 from neurornn.analysis.landscape._flow import held_input
 from neurornn.analysis.landscape._memories import Memories, as_attractors, remember
-from neurornn.analysis.landscape._motion import AbstractMotion, Steps
+from neurornn.analysis.landscape._motion import STEPS, AbstractMotion
 from neurornn.analysis.landscape._plane import Plane
 from neurornn.analysis.landscape._settle import OUTCOMES, Settled, settle
 from neurornn.analysis.systems import HasDrift
@@ -28,7 +28,7 @@ def basins(
     extent: tuple[float, float, float, float],
     attractors: xr.Dataset | ArrayLike | Tensor | None = None,
     n: int = 41,
-    motion: AbstractMotion = Steps(),
+    motion: AbstractMotion = STEPS,
     duration: float | None = None,
     n_bisections: int = 12,
 ) -> xr.Dataset:
@@ -209,7 +209,9 @@ def _border(
         same = label == left
         low[same], high[~same], right[~same] = middle[same], middle[~same], label[~same]
     labels = np.maximum(np.stack([left, right], 1), -1)
-    return 0.5 * (low + high), 0.5 * np.linalg.norm(high - low, axis=1), labels
+    place: NDArray[np.float64] = 0.5 * (low + high)
+    error: NDArray[np.float64] = 0.5 * np.linalg.norm(high - low, axis=1)
+    return place, error, labels
 
 
 def _dataset(
@@ -234,7 +236,9 @@ def _dataset(
     outcome = found.outcome.reshape(shape)
     grid, one, crossing = ("y", "x"), ("attractor_index",), ("crossing",)
 
-    def column(values: list[float], long_name: str) -> tuple[tuple[str, ...], NDArray[np.float64], dict[str, str]]:
+    def column(
+        values: list[float], long_name: str
+    ) -> tuple[tuple[str, ...], NDArray[np.float64], dict[str, str]]:
         return one, np.array(values, dtype=np.float64), about(long_name)
 
     shares = [float(weight[outcome == kind].sum()) for kind in range(len(OUTCOMES))]
@@ -245,7 +249,9 @@ def _dataset(
             "arrival_time": (grid, found.time.reshape(shape), about("time of arrival", "ms")),
             "period": (grid, found.period.reshape(shape), about("period", "ms")),
             **about_attractors(memories),
-            "fraction": column([float(weight[label == k].sum()) for k in range(n_attractors)], "fraction of the area"),
+            "fraction": column(
+                [float(weight[label == k].sum()) for k in range(n_attractors)], "fraction of the area"
+            ),
             "fraction_low": column([float(e.all(0).mean()) for e in each], "least fraction of the area"),
             "fraction_high": column([float(e.any(0).mean()) for e in each], "largest fraction of the area"),
             "boundary_x": (crossing, place[:, 0], about(plane.names[0])),
@@ -255,7 +261,11 @@ def _dataset(
             "boundary_high": (crossing, labels[:, 1], about("attractor above")),
             "attractor_x": (one, plane.coordinates(memories.states)[:, 0], about(plane.names[0])),
             "attractor_y": (one, plane.coordinates(memories.states)[:, 1], about(plane.names[1])),
-            "distance": (one, plane.distance(memories.states), about("distance of the attractor from the plane")),
+            "distance": (
+                one,
+                plane.distance(memories.states),
+                about("distance of the attractor from the plane"),
+            ),
             "outcome_fraction": ("outcome_kind", np.array(shares), about("fraction of the area")),
         },
         coords={

@@ -17,7 +17,7 @@ from neurornn._threads import single_threaded
 from neurornn.analysis.fixed_points._linearise import Modes, linearise
 from neurornn.analysis.landscape._basins import about, about_attractors, check_duration, prepare
 from neurornn.analysis.landscape._memories import Memories
-from neurornn.analysis.landscape._motion import AbstractMotion, Steps
+from neurornn.analysis.landscape._motion import STEPS, AbstractMotion
 from neurornn.analysis.landscape._settle import settle
 from neurornn.analysis.systems import HasDrift
 from neurornn.provenance import provenance
@@ -39,7 +39,7 @@ def edge_states(
     input: ArrayLike | Tensor,
     attractors: xr.Dataset | ArrayLike | Tensor,
     pairs: Sequence[tuple[int, int]] | None = None,
-    motion: AbstractMotion = Steps(),
+    motion: AbstractMotion = STEPS,
     duration: float | None = None,
     n_rounds: int = 60,
     seed: int = 0,
@@ -120,7 +120,9 @@ def edge_states(
 def _pairs(pairs: Sequence[tuple[int, int]] | None, n: int) -> NDArray[np.int64]:
     if n < 2:
         raise ValueError(f"An edge state lies between two memories: got {n} attractor{'s' * (n != 1)}.")
-    chosen = np.array(list(combinations(range(n), 2)) if pairs is None else pairs, dtype=np.int64).reshape(-1, 2)
+    chosen = np.array(list(combinations(range(n), 2)) if pairs is None else pairs, dtype=np.int64).reshape(
+        -1, 2
+    )
     if ((chosen < 0) | (chosen >= n)).any() or (chosen[:, 0] == chosen[:, 1]).any():
         raise ValueError(f"Each pair names two different memories from 0 to {n - 1}: got {chosen.tolist()}.")
     return chosen
@@ -150,7 +152,7 @@ class _Walk:
         self.rounds = np.zeros(n, dtype=np.int64)
 
     def run(self, n_rounds: int) -> None:
-        rows = np.arange(len(self.pairs))
+        rows: NDArray[np.int64] = np.arange(len(self.pairs))
         for number in range(n_rounds):
             if not rows.size:
                 break
@@ -162,7 +164,9 @@ class _Walk:
             done = self.examine(rows, number)
             self.carry(rows[~done])
             rows = rows[~done]
-            _log.info("round %d: %d of %d edge states are still sought", number + 1, rows.size, len(self.pairs))
+            _log.info(
+                "round %d: %d of %d edge states are still sought", number + 1, rows.size, len(self.pairs)
+            )
 
     def goes_first(self, states: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which states ``(row, k, unit)`` flow to the first memory of their pair."""
@@ -211,6 +215,7 @@ class _Walk:
         done = np.zeros(len(rows), dtype=bool)
         if not rows.size:
             return done
+        self.kind[rows] = "no fixed point"
         start = torch.as_tensor(self.state[rows], device=self.memories.system.device)
         (found, bound), reached = self.memories.polish(start)
         at = np.flatnonzero(reached.cpu().numpy())
@@ -238,7 +243,9 @@ class _Walk:
         """Where the two halves of the unstable directions lead, ``(state, side)``."""
         if not len(states):
             return np.empty((0, 2), dtype=np.int64)
-        step = _NUDGE * float(self.unit.min()) * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+        step = (
+            _NUDGE * float(self.unit.min()) * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+        )
         ends = np.stack([states + step, states - step], axis=1).reshape(-1, states.shape[1])
         found = settle(self.memories, ends, self.motion, duration=self.duration, labels_only=True)
         return found.label.reshape(-1, 2)

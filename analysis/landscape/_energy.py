@@ -89,10 +89,14 @@ def energy(
         >>> network.W_rec = 2 * torch.eye(1)
         >>> found = energy(network, [[0.0], [1.0], [1.915008048155]], input=[0.0])
         >>> found.energy.values.round(6).tolist(), bool(abs(found.energy_rate[2]) < 1e-20)
-        ([0.0, -0.252212, -0.325961], True)
+        ([0.0, -0.252212, -0.326524], True)
     """
     evaluate = energy_function(network, input=input, tolerance=tolerance)
-    values = states.transpose(..., "unit") if isinstance(states, xr.DataArray) and "unit" in states.dims else states
+    values = (
+        states.transpose(..., "unit")
+        if isinstance(states, xr.DataArray) and "unit" in states.dims
+        else states
+    )
     array = plain(np.asarray(values) if isinstance(values, xr.DataArray) else values)
     if array.ndim == 0 or array.shape[-1] != network.n_units:
         raise ValueError(f"states must be (..., unit) with {network.n_units} units: got shape {array.shape}.")
@@ -101,16 +105,25 @@ def energy(
         rows = torch.as_tensor(array.reshape(-1, network.n_units)).split(max(1, _CHUNK // network.n_units))
         parts = [(evaluate(part), _rate_of_change(network, part, torch.as_tensor(held))) for part in rows]
     shape = array.shape[:-1]
-    E, slope = (torch.cat(column).numpy().reshape(shape) if parts else np.zeros(shape) for column in zip(*parts, strict=True))
+    E, slope = (
+        torch.cat(column).numpy().reshape(shape) if parts else np.zeros(shape)
+        for column in zip(*parts, strict=True)
+    )
     dims = _dims(states, array.ndim - 1)
     coords = (
-        {name: c for name, c in states.coords.items() if "unit" not in c.dims} if isinstance(states, xr.DataArray) else {}
+        {name: c for name, c in states.coords.items() if "unit" not in c.dims}
+        if isinstance(states, xr.DataArray)
+        else {}
     )
     return xr.Dataset(
         {
             "energy": (dims, E, {"long_name": "energy", "units": "1"}),
             "energy_rate": (dims, slope, {"long_name": "rate of change of the energy", "units": "1/ms"}),
-            "defined": (dims, np.isfinite(E), {"long_name": "rates are in the range of the activation", "units": "1"}),
+            "defined": (
+                dims,
+                np.isfinite(E),
+                {"long_name": "rates are in the range of the activation", "units": "1"},
+            ),
             "inputs": ("input", held, {"long_name": "input held", "units": "1"}),
         },
         coords=coords,

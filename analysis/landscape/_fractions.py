@@ -14,7 +14,7 @@ from torch import Tensor
 from neurornn._threads import single_threaded
 from neurornn.analysis.landscape._basins import about, about_attractors, check_duration, prepare
 from neurornn.analysis.landscape._memories import Memories
-from neurornn.analysis.landscape._motion import AbstractMotion, Steps
+from neurornn.analysis.landscape._motion import STEPS, AbstractMotion
 from neurornn.analysis.landscape._samplers import AbstractSampler
 from neurornn.analysis.landscape._settle import OUTCOMES, Settled, settle
 from neurornn.analysis.systems import HasDrift
@@ -34,7 +34,7 @@ def basin_fractions(
     n: int = 2048,
     precision: float | None = None,
     confidence: float = 0.95,
-    motion: AbstractMotion = Steps(),
+    motion: AbstractMotion = STEPS,
     duration: float | None = None,
     seed: int = 0,
 ) -> xr.Dataset:
@@ -107,7 +107,9 @@ def basin_fractions(
     most = n if sampler.n_available is None else min(n, sampler.n_available)
     key = derive_seed(seed, "basin fractions")
     with torch.no_grad(), single_threaded():
-        memories = prepare(network, sampler.n_units, input, attractors, motion, sampler.draw(key, min(most, 64)))
+        memories = prepare(
+            network, sampler.n_units, input, attractors, motion, sampler.draw(key, min(most, 64))
+        )
         found: list[Settled] = []
         done, goal = 0, most if precision is None else min(_WAVE, most)
         while True:

@@ -1,6 +1,6 @@
 r"""How states are carried forward in time: in the network's own steps, or along the differential equation."""
 
-__all__ = ["AbstractMotion", "Ode", "Steps"]
+__all__ = ["STEPS", "AbstractMotion", "Ode", "Steps"]
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -80,6 +80,10 @@ class Steps(AbstractMotion):
         for _ in range(max(1, round(duration / system.dt))):
             state = system.step(state, input)
         return state
+
+
+STEPS = Steps()
+"""The network as it runs, looked at after every 8 steps."""
 
 
 @final

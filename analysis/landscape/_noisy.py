@@ -75,7 +75,9 @@ def noisy_states(
     first = np.atleast_2d(plain(starts))
     n_units = getattr(network, "n_units", first.shape[-1])
     if first.ndim != 2 or first.shape[1] != n_units or not len(first) or not np.isfinite(first).all():
-        raise ValueError(f"starts must be finite states (start, unit) of {n_units} units: got shape {first.shape}.")
+        raise ValueError(
+            f"starts must be finite states (start, unit) of {n_units} units: got shape {first.shape}."
+        )
     dt = float(network.dt)
     kept = dt if every is None else every
     if not (kept >= dt * (1 - 1e-9) and duration >= kept and burn_in >= 0) or n_runs < 1:
@@ -102,13 +104,28 @@ def noisy_states(
         dims=("trial", "time", "unit"),
         coords={
             "trial": np.arange(len(begin)),
-            "time": ("time", burn_in + stride * dt * np.arange(1, n_kept + 1), {"units": "ms", "long_name": "time"}),
+            "time": (
+                "time",
+                burn_in + stride * dt * np.arange(1, n_kept + 1),
+                {"units": "ms", "long_name": "time"},
+            ),
             "unit": np.arange(n_units),
-            "start": ("trial", np.repeat(np.arange(len(first)), n_runs), {"long_name": "start", "units": "1"}),
+            "start": (
+                "trial",
+                np.repeat(np.arange(len(first)), n_runs),
+                {"long_name": "start", "units": "1"},
+            ),
         },
         name="state",
         attrs=provenance("neurornn.NoisyStates/1")
-        | {"long_name": "state", "units": "1", "dt": dt, "seed": seed, "sigma_rec": own, "diffusion": diffusion or 0.0},
+        | {
+            "long_name": "state",
+            "units": "1",
+            "dt": dt,
+            "seed": seed,
+            "sigma_rec": own,
+            "diffusion": diffusion or 0.0,
+        },
     )
 
 

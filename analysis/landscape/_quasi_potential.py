@@ -12,7 +12,6 @@ from neurornn.analysis.landscape._plane import Plane
 from neurornn.provenance import provenance
 from neurornn.random import derive_seed, uniform_array
 
-
 _NODES = 6  # of the quadrature over a bin, along each axis
 
 
@@ -74,14 +73,16 @@ def quasi_potential(
         >>> noise = xr.DataArray(rng.normal(size=(50, 400, 1)), dims=("trial", "time", "unit"))
         >>> found = quasi_potential(noise, [1.0], bins=5, limits=(-2.5, 2.5))
         >>> found.quasi_potential.round(1).values.tolist()
-        [1.9, 0.5, 0.0, 0.5, 1.9]
+        [1.9, 0.4, 0.0, 0.4, 1.8]
     """
     data = states["state"] if isinstance(states, xr.Dataset) else states
     if set(data.dims) != {"trial", "time", "unit"}:
         raise ValueError(f"states must be over trial, time and unit: got {data.dims}.")
     values = data.transpose("trial", "time", "unit").values.astype(np.float64)
     if len(values) < 4 or bins < 2:
-        raise ValueError(f"Errors are taken over runs, of which at least 4 are needed, and bins >= 2: got {len(values)} and {bins}.")
+        raise ValueError(
+            f"Errors are taken over runs, of which at least 4 are needed, and bins >= 2: got {len(values)} and {bins}."
+        )
     where, names = _coordinates(values, projection)
     edges = _edges(where, bins, limits)
     count = _counts(where, edges)
@@ -150,9 +151,11 @@ def agreement(
     count = ds["count"].values.reshape(ds.sizes["trial"], -1)
     used = (count.sum(0) >= min_count) & np.isfinite(exact.ravel()) & ((count > 0).sum(0) > 1)
     if used.sum() < 3:
-        raise ValueError(f"Only {int(used.sum())} bins have {min_count} samples: run longer, or take fewer bins.")
+        raise ValueError(
+            f"Only {int(used.sum())} bins have {min_count} samples: run longer, or take fewer bins."
+        )
     counts, target = count[:, used], exact.ravel()[used]
-    total = counts.sum(0)
+    total: NDArray[np.float64] = counts.sum(0).astype(np.float64)
     slope, deviation = _fit(total, target, total)
     n = len(counts)
     without = [_fit(np.maximum(total - each, 0.5), target, total) for each in counts]
@@ -170,7 +173,8 @@ def agreement(
             "z": (phi.dims, z.reshape(exact.shape), {"long_name": "deviation over its error", "units": "1"}),
         },
         coords=phi.coords,
-        attrs=provenance("neurornn.PotentialAgreement/1") | {"n_bins": int(used.sum()), "min_count": min_count},
+        attrs=provenance("neurornn.PotentialAgreement/1")
+        | {"n_bins": int(used.sum()), "min_count": min_count},
     )
 
 
@@ -206,7 +210,9 @@ def _fit(
     return float((w * x) @ y / ((w * x) @ x)), y - x
 
 
-def _coordinates(values: NDArray[np.float64], projection: Plane | ArrayLike) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+def _coordinates(
+    values: NDArray[np.float64], projection: Plane | ArrayLike
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     if isinstance(projection, Plane):
         return projection.coordinates(values), projection.names
     axis = np.asarray(projection, dtype=np.float64)
@@ -227,7 +233,7 @@ def _edges(
             raise ValueError("No state is finite.")
         bounds = np.stack([finite.min(0), finite.max(0)], 1)
         room = 1e-9 * (1 + np.abs(bounds).max())
-        bounds = bounds + [-room, room]
+        bounds = bounds + np.array([-room, room])
     else:
         bounds = np.asarray(limits, dtype=np.float64)
         if bounds.size != 2 * k:
@@ -242,7 +248,7 @@ def _counts(where: NDArray[np.float64], edges: list[NDArray[np.float64]]) -> NDA
     """Samples in ``(trial, half, [y,] x)``."""
     n_trials, n_times, k = where.shape
     size = len(edges[0]) - 1
-    cell = np.zeros((n_trials, n_times), dtype=np.int64)
+    cell: NDArray[np.int64] = np.zeros((n_trials, n_times), dtype=np.int64)
     inside = np.isfinite(where).all(-1)
     for axis in range(k - 1, -1, -1):  # y first
         place = np.searchsorted(edges[axis], where[..., axis], side="right") - 1

@@ -66,7 +66,12 @@ class Box(AbstractSampler):
 
     def __post_init__(self) -> None:
         low, high = (np.array(each, dtype=np.float64) for each in (self.low, self.high))
-        if low.ndim != 1 or low.shape != high.shape or not np.isfinite(high - low).all() or (low > high).any():
+        if (
+            low.ndim != 1
+            or low.shape != high.shape
+            or not np.isfinite(high - low).all()
+            or (low > high).any()
+        ):
             raise ValueError(
                 f"A box has a lower and an upper corner, (unit,) each: got low={low.tolist()} and high={high.tolist()}."
             )
@@ -113,8 +118,14 @@ class Normal(AbstractSampler):
             )
         matrix = given if given.ndim else given**2 * np.eye(mean.size)
         finite = np.isfinite(matrix).all() and np.isfinite(mean).all()
-        if not finite or not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] < -1e-10 * np.trace(matrix):
-            raise ValueError("A covariance is symmetric, finite and has no negative eigenvalue: this one is not.")
+        if (
+            not finite
+            or not np.allclose(matrix, matrix.T)
+            or np.linalg.eigvalsh(matrix)[0] < -1e-10 * np.trace(matrix)
+        ):
+            raise ValueError(
+                "A covariance is symmetric, finite and has no negative eigenvalue: this one is not."
+            )
         object.__setattr__(self, "mean", mean)
         object.__setattr__(self, "covariance", matrix)
 

@@ -68,7 +68,9 @@ def settle(
     for first in range(0, len(start), size):
         parts.append(_settle(memories, start[first : first + size], motion, duration, labels_only))
         if len(start) > size:
-            _log.info("%d of %d states have settled or been given up", first + len(parts[-1].label), len(start))
+            _log.info(
+                "%d of %d states have settled or been given up", first + len(parts[-1].label), len(start)
+            )
     if not parts:
         empty = np.empty(0)
         return Settled(empty.astype(np.int64), empty.astype(np.int64), empty, empty, start)
@@ -100,10 +102,10 @@ def _settle(
         arrived[rows[place >= 0]] = elapsed
         rows = rows[(place < 0) & ~lost]
         last = elapsed >= budget
-        if not labels_only and rows.numel() and (last or (looks >= 4 and looks & (looks - 1) == 0)):
-            if memories.look_around(x[_slowest(memories, x, rows)]):
-                budget = max(budget, duration or memories.patience)
-                continue
+        curious = not labels_only and rows.numel() and (last or (looks >= 4 and looks & (looks - 1) == 0))
+        if curious and memories.look_around(x[_slowest(memories, x, rows)]):
+            budget = max(budget, duration or memories.patience)
+            continue
         if last or not rows.numel():
             break
         x[rows] = motion.advance(system, input, x[rows], stretch)
@@ -125,6 +127,15 @@ def _restless(memories: Memories, x: Tensor, motion: AbstractMotion, limit: floa
     A state goes round a cycle if its path, after leaving the place where the window starts, passes that place again:
     through the plane across its first velocity, in the same sense, closer than a thousandth of the size of the path.
     It moves on if it covers at least half as much way in the last quarter of the window as in the first.
+
+    Args:
+        memories: The system and its attractors.
+        x: States that did not settle.
+        motion: How they move.
+        limit: Size beyond which a state has left for infinity.
+
+    Returns:
+        Outcomes, and periods in ms where the outcome is a cycle.
     """
     system, input = memories.system, memories.input
     each = 1 / (8 * memories.rate)
@@ -142,14 +153,21 @@ def _restless(memories: Memories, x: Tensor, motion: AbstractMotion, limit: floa
         way[4 * k // _WINDOW] += (now - before).norm(dim=1)
         far = torch.maximum(far, now.norm(dim=1))
         upward = ((before * ahead).sum(1) < 0) & ((now * ahead).sum(1) >= 0)
-        share, crossing = _crossing(before, each * v_before, now, each * v_now, ahead)
-        gap = torch.where(upward, crossing, now.norm(dim=1))  # the second for cycles of the map in a few steps
+        gap, when = now.norm(dim=1), torch.full_like(far, k + 1.0)  # for cycles of the map in a few steps
+        rows = upward.nonzero().squeeze(1)
+        if rows.numel():
+            ends = [part[rows] for part in (before, each * v_before, now, each * v_now, ahead)]
+            share, gap[rows] = _crossing(*ends)
+            when[rows] = k + share
         closed = (gap <= _CLOSED * far) & period.isnan() & (k > 0)
-        when = each * torch.where(upward, k + share, torch.full_like(share, k + 1.0))
-        period[closed] = when[closed]
+        period[closed] = each * when[closed]
+        if not bool(period.isnan().any()):
+            break
         before, v_before = now, v_now
     outcome = torch.full_like(far, MOVING).long()
-    outcome[~(way[3] >= 0.5 * way[0])] = UNDECIDED  # it slows down: on its way to rest, but not there
+    outcome[~((way[3] >= 0.5 * way[0]) & (way[3] > 0))] = (
+        UNDECIDED  # it slows down: on its way to rest, but not there
+    )
     outcome[~period.isnan()] = CYCLE
     outcome[far <= 1e-6 * (1 + origin.norm(dim=1))] = UNDECIDED
     outcome[~(x.norm(dim=1) <= limit)] = DIVERGED
@@ -163,7 +181,7 @@ def _crossing(a: Tensor, v_a: Tensor, b: Tensor, v_b: Tensor, ahead: Tensor) -> 
     low, high = torch.zeros_like(heights[0]), torch.ones_like(heights[0])
     for _ in range(40):
         s = 0.5 * (low + high)
-        below = sum(w * h for w, h in zip(_hermite(s), heights, strict=True)) < 0
+        below = torch.stack([w * h for w, h in zip(_hermite(s), heights, strict=True)]).sum(0) < 0
         low, high = torch.where(below, s, low), torch.where(below, high, s)
     state = sum(w.unsqueeze(1) * e for w, e in zip(_hermite(high), (a, v_a, b, v_b), strict=True))
     return high, torch.as_tensor(state).norm(dim=1)

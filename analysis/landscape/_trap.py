@@ -119,7 +119,7 @@ def trap(
             s = 0.5 * (1 + size)
             P = scipy.linalg.solve_discrete_lyapunov(M.T / s, np.eye(n))
             R = scipy.linalg.cholesky(0.5 * (P + P.T))
-            slack = (1 - np.linalg.norm(_seen(R, M), 2)) / system.dt  # what the Jacobian may change by
+            slack = (1 - float(np.linalg.norm(_seen(R, M), 2))) / system.dt  # what the Jacobian may change by
         else:
             s = -0.5 * float(values.real.max())
             if s <= 1e-7 * rate:
@@ -166,7 +166,8 @@ def _certified(
     change = np.linalg.norm(before, 2) * _CURVATURE[network.activation.name]
     # |diag(d) after| with |d_i| <= moved_i is at most the norm of diag(moved) |after|
     change *= min(
-        float(np.linalg.norm(moved[:, None] * np.abs(after), 2)), float(moved.max() * np.linalg.norm(after, 2))
+        float(np.linalg.norm(moved[:, None] * np.abs(after), 2)),
+        float(moved.max() * np.linalg.norm(after, 2)),
     )
     radius = slack / change if change > 0 else np.inf
     if network.activation.name in _KINKED:
