@@ -60,7 +60,8 @@ def linearise(system: System, input: Tensor, state: NDArray[np.float64], *, rate
 
 def _modes(J: Tensor, rate: float, dt: float) -> Modes:
     values, vectors = (each.numpy() for each in torch.linalg.eig(J))
-    order = np.lexsort((-values.imag, np.abs(values.imag), -np.round(values.real / rate, 9)), axis=-1)
+    unit = max(rate, 1e-9 * np.abs(values).max(initial=0.0))
+    order = np.lexsort((-values.imag, np.abs(values.imag), -np.round(values.real / unit, 9)), axis=-1)
     values = np.take_along_axis(values, order, axis=1)
     right = np.take_along_axis(vectors, order[:, None, :], axis=2)
     right = right / np.linalg.norm(right, axis=1, keepdims=True)

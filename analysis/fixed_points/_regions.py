@@ -45,11 +45,14 @@ class Solutions(NamedTuple):
     Attributes:
         state: States that solve the region they lie in, up to rounding, ``(solution, unit)``; some points of each
             line or plane of solutions.
+        on_line: Whether they lie on a line or plane of solutions.
+        on_line: Whether it lies on a line or plane of solutions.
         n_solved: Number of regions solved.
         complete: Whether these were all regions.
     """
 
     state: Array
+    on_line: NDArray[np.bool_]
     n_solved: int
     complete: bool
 
@@ -92,15 +95,18 @@ def add_regions(
     x = torch.as_tensor(solutions.state, device=system.device)
     right = system.drift(x, input).norm(dim=1) <= tolerance * rate * (1 + x.norm(dim=1))
     fresh = _roots.examine(system, input, x[right], rate=rate, tolerance=tolerance)
+    on_line = solutions.on_line[right.cpu().numpy()]
     both = _roots.joined(known, fresh, np.arange(len(fresh.speed)))
     group = _roots.merge(
         both.state,
         _roots.radius(both),
         _roots.indistinct(system, input, both, rate=rate, tolerance=tolerance),
     )
+    on_line = np.isin(group, group[len(known.speed) :][on_line])  # also where a kink hides it
+    both = both._replace(isolated=both.isolated & ~on_line, sign=np.where(on_line, 0, both.sign))
     kept: list[int] = []
     taken, n_known = set(group[: len(known.speed)].tolist()), len(known.speed)
-    line = both.state[:n_known][~known.isolated]
+    line = both.state[:n_known][~both.isolated[:n_known]]
     for row in range(n_known, len(group)):
         if group[row] in taken:
             continue
@@ -109,8 +115,9 @@ def add_regions(
                 continue
             line = np.append(line, both.state[row : row + 1], axis=0)
         taken.add(group[row])
-        kept.append(row - n_known)
-    return _roots.joined(known, fresh, np.array(kept, dtype=np.int64)), solutions
+        kept.append(row)
+    rows = np.append(np.arange(n_known), np.array(kept, dtype=np.int64))
+    return _roots.Roots(*(column[rows] for column in both)), solutions
 
 
 def solve_regions(
@@ -136,12 +143,13 @@ def solve_regions(
     n_units = len(equations.weight)
     n_bits = n_units if slopes.kinks else 0
     if n_bits < 62 and 2**n_bits <= most:
-        potential, complete = _enumerate(parts, n_bits)
+        isolated, lines, complete = _enumerate(parts, n_bits)
         n_solved = 2**n_bits
     else:
-        potential, n_solved = _walk(parts, starts, most, seed)
-        complete = False
-    return Solutions(parts.state(potential), n_solved, complete)
+        isolated, n_solved = _walk(parts, starts, most, seed)
+        lines, complete = isolated[:0], False
+    state, on_line = _distinct(parts.state(isolated), parts.state(lines))
+    return Solutions(state, on_line, n_solved, complete)
 
 
 class _Parts:
@@ -176,7 +184,7 @@ class _Parts:
         return np.asarray((inward >= -slack[:, None]).all(1))
 
 
-def _enumerate(parts: _Parts, n_bits: int) -> tuple[Array, bool]:
+def _enumerate(parts: _Parts, n_bits: int) -> tuple[Array, Array, bool]:
     n = len(parts.W)
     found, singular = [np.zeros((0, n))], []
     block = max(1, _BLOCK // n**2)
@@ -198,8 +206,8 @@ def _enumerate(parts: _Parts, n_bits: int) -> tuple[Array, bool]:
         found.append(z[inside])
         singular.append(pattern[~regular])
     degenerate = np.concatenate(singular)
-    lines = [_continuum(parts, each) for each in degenerate[:_MOST_SINGULAR]]
-    return _distinct(np.concatenate([*found, *lines])), len(degenerate) <= _MOST_SINGULAR
+    lines = [found[0], *(_continuum(parts, each) for each in degenerate[:_MOST_SINGULAR])]
+    return np.concatenate(found), np.concatenate(lines), len(degenerate) <= _MOST_SINGULAR
 
 
 def _continuum(parts: _Parts, pattern: Patterns) -> Array:
@@ -286,7 +294,7 @@ def _walk(parts: _Parts, starts: Array, most: int, seed: int) -> tuple[Array, in
             homes = np.concatenate([homes, pattern[inside]])
             pattern = z[~inside] > 0
         idle, wave = (0 if len(homes) > n_before else idle + 1), wave + 1
-    return _distinct(np.concatenate(found)), len(seen)
+    return np.concatenate(found), len(seen)
 
 
 def _unseen(pattern: Patterns, seen: set[bytes], most: int) -> Patterns:
@@ -300,7 +308,12 @@ def _unseen(pattern: Patterns, seen: set[bytes], most: int) -> Patterns:
     return pattern[fresh]
 
 
-def _distinct(potential: Array) -> Array:
-    """One of all that agree to ten digits; a point on a kink solves several regions."""
-    size = 1 + np.abs(potential).max(1, keepdims=True, initial=0.0)
-    return potential[np.sort(np.unique((potential / size).round(10) + 0.0, axis=0, return_index=True)[1])]
+def _distinct(isolated: Array, lines: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """One of all states that agree to ten digits, for a point on a kink solves several regions; and which are on lines."""
+    state = np.concatenate([isolated, lines])
+    size = 1 + np.abs(state).max(1, keepdims=True, initial=0.0)
+    _, first, name = np.unique((state / size).round(10) + 0.0, axis=0, return_index=True, return_inverse=True)
+    on_line = np.zeros(len(first), dtype=bool)
+    on_line[name.ravel()[len(isolated) :]] = True
+    order = np.argsort(first)
+    return state[first[order]], on_line[order]
