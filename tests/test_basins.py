@@ -417,7 +417,7 @@ def test_wrong_requests_are_refused() -> None:
         ValueError, match=r"found at the inputs \[\[1\.0\]\], none of them the one held: \[0\.0\]"
     ):
         landscape.basin_fractions(network, box, input=[0.0], attractors=points)
-    with pytest.raises(TypeError, match="got ndarray. Use Box"):
+    with pytest.raises(TypeError, match=r"got ndarray\. Use Box"):
         landscape.basin_fractions(network, np.zeros((3, 2)), input=[0.0])
     with pytest.raises(ValueError, match="space of 3 units but the network has 2"):
         landscape.basin_fractions(network, Box(-np.ones(3), np.ones(3)), input=[0.0])

@@ -280,3 +280,88 @@ def test_a_grid_point_on_a_fixed_point_does_not_take_all_the_colours() -> None:
     assert high - low == pytest.approx(5)
     shown = landscape.plot_flow(found).collections[0].get_array()
     assert np.isfinite(shown).all() and shown.min() == pytest.approx(low)
+
+
+def test_contexts_side_by_side_share_limits_and_one_colour_bar() -> None:
+    network = neurornn.CTRNN(1, 2, 1, activation="tanh", seed=1).double()
+    plane, extent = Plane(np.zeros(2), np.eye(2)), (-1.0, 1.0, -1.0, 1.0)
+    flows = {
+        name: landscape.flow(network, plane, input=[u], extent=extent, n=9)
+        for name, u in {"off": 0.0, "on": 3.0}.items()
+    }
+    panels = landscape.side_by_side(flows)
+    limits = landscape.common_limits(*flows.values())
+    assert [ax.get_title(loc="left") for ax in panels] == ["off", "on"]
+    assert all(ax.collections[0].get_clim() == limits for ax in panels)
+    assert [len(ax.child_axes) for ax in panels] == [0, 1] and panels[1].get_ylabel() == ""
+    moved = landscape.flow(network, plane, input=[0.0], extent=(-1, 2, -1, 1), n=9)
+    with pytest.raises(ValueError, match="'other' shows another than 'off'"):
+        landscape.side_by_side({"off": flows["off"], "other": moved})
+    with pytest.raises(ValueError, match="axes of its own: got 1 for 2"):
+        landscape.side_by_side(flows, axes=panels[:1])
+    with pytest.raises(ValueError, match="all of one kind: got none"):
+        landscape.side_by_side({})
+    found = landscape.basins(network, plane, input=[0.0], extent=extent, n=9)
+    with pytest.raises(ValueError, match="all of one kind: got"):
+        landscape.side_by_side({"off": flows["off"], "on": found})
+
+
+def flip_flop(bias: float = 0.0) -> neurornn.CTRNN:
+    network = neurornn.CTRNN(1, 2, 1, activation="tanh", dtype=torch.float64)
+    network.W_rec = 2 * torch.eye(2)
+    network.W_in = torch.tensor([[1.0], [0.0]])
+    with torch.no_grad():
+        network.bias.fill_(bias)
+    return network
+
+
+def test_a_memory_keeps_its_colour_from_context_to_context() -> None:
+    """At input 0.7 the first bit is set whatever the state: two of four memories are left, moved a little."""
+    plane, extent = Plane(np.zeros(2), np.eye(2)), (-3.0, 3.0, -3.0, 3.0)
+    found = {
+        name: landscape.basins(flip_flop(), plane, input=[u], extent=extent, n=12, attractors=known)
+        for name, u, known in (("free", 0.0, None), ("set", 0.7, None), ("again", 0.1, None))
+    }
+    assert [each.sizes["attractor_index"] for each in found.values()] == [4, 2, 4]
+    panels = landscape.side_by_side(found)
+
+    def colour(panel: int, x: float, y: float) -> tuple[float, ...]:
+        ds = list(found.values())[panel]
+        column, row = int(np.abs(ds.x.values - x).argmin()), int(np.abs(ds.y.values - y).argmin())
+        return tuple(np.asarray(panels[panel].images[0].get_array())[row, column])
+
+    for y in (-2.0, 2.0):
+        assert colour(0, 2.0, y) == colour(1, 2.0, y) == colour(1, -2.0, y) == colour(2, 2.0, y)
+        assert colour(0, -2.0, y) == colour(2, -2.0, y) != colour(0, 2.0, y)
+    assert colour(0, 2.0, 2.0) != colour(0, 2.0, -2.0)
+    assert panels[1].get_title(loc="right") == "basins 50% / 50%"
+
+
+def test_basins_are_drawn_where_they_are_and_their_shares_listed() -> None:
+    plane, extent = Plane(np.zeros(2), np.eye(2), ("unit 0", "unit 1")), (-3.0, 3.0, -3.0, 3.0)
+    found = landscape.basins(flip_flop(0.2), plane, input=[0.0], extent=extent, n=12)
+    axes = landscape.plot_basins(found)
+    image = np.asarray(axes.images[0].get_array())
+    assert len(np.unique(image.reshape(-1, 3), axis=0)) == 4
+    for k in range(4):
+        assert len(np.unique(image[found.attractor.values == k], axis=0)) == 1
+    np.testing.assert_allclose(axes.lines[0].get_xdata(), found.boundary_x)
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_xlim()) == ("unit 0", "unit 1", (-3.0, 3.0))
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert texts == [f"attractor {k}: {float(share):.1%}" for k, share in enumerate(found.fraction)]
+    with pytest.raises(ValueError, match="got 1 colours for 4 attractors"):
+        landscape.plot_basins(found, colours=["red"])
+
+
+def test_fractions_and_edges_are_drawn_with_what_is_known_of_them() -> None:
+    network, plane = flip_flop(), Plane(np.zeros(2), np.eye(2))
+    shares = landscape.basin_fractions(network, landscape.Box([-2, -2], [2, 2]), input=[0.0], n=64)
+    axes = landscape.plot_basin_fractions(shares)
+    np.testing.assert_allclose([bar.get_height() for bar in axes.patches], shares.fraction[:4])
+    assert axes.get_ylabel() == "basin fraction" and "64 states, uniform in a box" in axes.get_title()
+    edges = landscape.edge_states(network, input=[0.0], attractors=shares.state.values)
+    axes = landscape.plot_edge_states(edges, plane)
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert texts == ["edge state (4)", "memory (4)"]
+    crosses = next(line for line in axes.lines if line.get_marker() == "X")
+    np.testing.assert_allclose(np.sort(np.abs(crosses.get_xydata()), axis=1)[:, 1], 1.915008048, rtol=1e-8)
