@@ -114,6 +114,8 @@ def test_a_perturbed_ring_is_an_approximate_one_with_the_drift_it_has():
     assert ring.length.item() == pytest.approx(2 * np.pi * AMPLITUDE * np.sqrt(N / 2), rel=2e-3)
     assert 0 < ring.mean_speed < 1e-3 and ring.traverse_time > 1e4
     assert ring.drift_across.max() < 0.02 * ring.max_speed
+    assert ring.summary.item().startswith("approximate ring, length 82.")
+    assert "4 fixed points on it (2 stable)" in ring.summary.item() and "crossed in" in ring.summary.item()
     order = np.argsort(found.point_arclength.values[fixed])
     alternating = points.n_unstable.values[fixed][order]
     assert (np.abs(np.diff(alternating)) == 1).all()  # a saddle between any two nodes
@@ -170,6 +172,28 @@ def test_what_is_asked_for_decides_and_what_lacks_is_said(chain_ring):
         "1 / |eigenvalue| = 16.67 ms" in none.verdict.item() and "100 ms and 3 times" in none.verdict.item()
     )
     assert none.sizes["object"] == points.sizes["fixed_point"]
+
+
+def test_a_fixed_point_that_the_search_missed_is_noticed_in_the_drift(chain_ring):
+    system, points, _ = chain_ring
+    fixed = np.flatnonzero((points.kind == "fixed") & (points.n_unstable == 1))
+    fewer = points.isel(fixed_point=np.delete(np.arange(points.sizes["fixed_point"]), fixed[0]))
+    ring = attractors.find(system, fewer, slowness=Slowness(longer_than=8.0)).isel(object=0)
+    assert ring.n_fixed == 5 and ring.n_drift_zeros == 6
+    assert "1 more zero of the drift: points that the search missed" in ring.summary.item()
+
+
+def test_a_line_of_a_rectified_network_ends_where_its_units_fall_silent():
+    net = network(np.full((2, 2), 0.5), activation="relu")
+    found = searched(net, [[1.0, 1.0], [2.0, 1.5], [0.5, 0.2]], within=[[3.0, 3.0], [-3.0, -3.0]])
+    line = found.isel(object=int(np.flatnonzero(found.kind == "line")[0]))
+    assert (
+        line.exact
+        and line.attracting
+        and sorted([line.start.item(), line.end.item()])[0] == "end of the region"
+    )
+    np.testing.assert_allclose(line.state[:, 0], line.state[:, 1], atol=1e-9)
+    assert -0.02 < line.state.min() < 0.05 and line.length.item() == pytest.approx(3 * 1.1 * 2**0.5, rel=0.03)
 
 
 def singular(n_zero, seed=1, n=8):

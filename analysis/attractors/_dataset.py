@@ -161,10 +161,31 @@ def _describe(context: Context, family: Family, points: xr.Dataset, readout: Rea
         "time_constant_along": along,
         "time_constant_across": 1 / across,
     }
+    row["summary"] = _summary(row)
     aligned = readout.align(states, family.basis)
     if aligned is not None:
         row |= {"output": aligned.output, "readout_cosine": aligned.cosine, "readout_angle": aligned.angle}
     return row
+
+
+def _summary(row: dict[str, Any]) -> str:
+    """An object in a sentence, with the numbers that make it what it is."""
+    if row["kind"] == "point":
+        return f"point: {row['reason']}"
+    size = f"length {row['length']:.4g}" if row["length"] > 0 else f"extent {row['extent']:.4g}"
+    quality = "exact" if row["exact"] else "approximate"
+    time = f", crossed in {row['traverse_time']:.3g} ms" if np.isfinite(row["traverse_time"]) else ""
+    missed = row["n_drift_zeros"] - row["n_fixed"]
+    more = (
+        f", {missed} more zero{'s' if missed > 1 else ''} of the drift: points that the search missed"
+        if missed > 0
+        else ""
+    )
+    ratio = f"{row['separation']:.3g}" if row["separation"] < 1e4 else "more than 10,000"
+    return (
+        f"{quality} {row['kind']}, {size}{time}, {row['n_fixed']} fixed points on it ({row['n_stable']} stable){more}, {ratio} "
+        f"times slower along than across{'' if row['attracting'] else ', not attracting'}; ends: {row['start']}, {row['end']}"
+    )
 
 
 def _agreement(measure: Measure, x: torch.Tensor, family: Family) -> float:
@@ -234,6 +255,7 @@ _VARIABLES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "start": ("why it begins", "1", ()),
     "end": ("why it ends", "1", ()),
     "reason": ("what a point lacks", "1", ()),
+    "summary": ("summary", "1", ()),
     "state": ("state", "1", ("sample", "unit")),
     "arclength": ("arc length", "1", _SAMPLE),
     "speed": ("speed", "1/ms", _SAMPLE),

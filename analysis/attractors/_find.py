@@ -73,7 +73,7 @@ def find(
         the ends over the length), ``extent`` (largest distance of two states), ``flatness`` (share of the variance of
         its states in as many principal components as it has dimensions); ``mean_speed``, ``max_speed``,
         ``traverse_time`` (length over mean speed), ``separation`` (least ratio of time constants along and across),
-        ``start``, ``end`` (why a curve ends) and ``reason`` (what a point lacks).
+        ``start``, ``end`` (why a curve ends), ``reason`` (what a point lacks) and ``summary`` (all that in a sentence).
 
         Along ``object`` and ``sample``: ``state``, ``arclength``, ``speed``, ``drift`` (along the curve, with its
         sign), ``drift_across`` (the rest), ``time_constant_along`` (-1 / real part, negative where differences grow),

@@ -34,7 +34,7 @@ def plot_attractors(
     """Lines, rings and surfaces in two coordinates, coloured by speed, with the fixed and slow points.
 
     A filled point is stable, an open one unstable, a diamond marginal, a cross slow. Speeds more than five
-    decades below the fastest share one colour.
+    decades below the fastest share one colour, and so do exact continua.
 
     Args:
         ds: Result of :func:`find`.
@@ -63,14 +63,17 @@ def plot_attractors(
         plane = _own_plane(np.concatenate([*drawn, points]))
     axes = axes_or_new(ax)
     curves = [k for k in objects if str(ds["kind"].values[k]) != "point"]
-    speeds = np.log10(np.maximum([float(ds["max_speed"][k]) for k in curves] or [1.0], 1e-300))
-    high = float(np.max(speeds))
-    norm = Normalize(high - _DECADES, high) if high > -300 else Normalize(-1, 0)
+    moving = [ds["speed"].values[k] for k in curves if not bool(ds["exact"].values[k])]
+    speeds = np.concatenate(moving) if moving else np.ones(1)
+    high = float(np.log10(np.nanmax(speeds)))
+    low = max(float(np.log10(max(np.nanmin(speeds), 1e-300))), high - _DECADES)
+    norm = Normalize(low, high)
     shades: Any = None
     for k, states in zip(curves, drawn, strict=True):
         where = plane.coordinates(states)
         speed = ds["speed"].values[k, : len(states)]
-        tint = np.log10(np.maximum(speed, 10.0**norm.vmin)) if norm.vmin is not None else speed
+        still = bool(ds["exact"].values[k])  # rounding errors have no colour of their own
+        tint = np.full_like(speed, low) if still else np.log10(np.maximum(speed, 10.0**low))
         kind = str(ds["kind"].values[k])
         if kind in {"line", "ring"}:
             if kind == "ring":
@@ -97,7 +100,7 @@ def plot_attractors(
     axes.autoscale_view()
     axes.set(xlabel=plane.names[0], ylabel=plane.names[1])
     axes.set_title(str(ds["verdict"].sel(search=name).item()).split(":")[0], fontsize="medium")
-    if shades is not None and colorbar:
+    if moving and colorbar:
         beside = axes.inset_axes((1.03, 0.0, 0.05, 1.0))
         axes.figure.colorbar(shades, cax=beside, label=f"log10 {label(ds['speed'])}", extend="min")
     if len(at):
