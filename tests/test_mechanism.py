@@ -327,6 +327,9 @@ def test_the_response_is_that_of_the_nonlinear_network_and_shares_add_up():
     slow, fast = 10 * (1 - np.exp(-300 / 1000)), 2 * (1 - np.exp(-300 / 100))
     assert ds.response.item() == pytest.approx(slow + fast, rel=1e-6)
     assert ds.carried.item() == pytest.approx(slow / (slow + fast), rel=1e-6)
+    gate = found(gated("selection", line=-0.1), readout=[[1.0, 0.0, 0.0]])
+    size = np.abs(gate.response.values)
+    assert size[0, 0] > 0.1 and gate.response_ratio.values[0] > 1e6  # colour has no way to the line
 
 
 # ---------------------------------------------------------------------------------------------- arrangements

@@ -19,6 +19,8 @@ from neurornn.config import network_to_config
 from neurornn.report import Section, _page, dissect, flat, metrics_of, page, page_is_current, write_report
 from neurornn.report import _figures as figures
 from neurornn.report import _state_figures as state_figures
+from neurornn.report._evidence import evidence_of
+from neurornn.report._mechanism import mechanism_figure, mechanism_numbers, mechanism_table
 from neurornn.report._origin import (
     MADE_FROM,
     analysis_origin,
@@ -102,6 +104,7 @@ def all_figures(network, _task, data, tree, history):
     yield state_figures.trajectory_figure(data, tree)[0]
     yield state_figures.fixed_point_figure(data, tree)
     yield state_figures.landscape_figure(tree)
+    yield mechanism_figure(tree)
     yield figures.matrix_figure(network)
 
 
@@ -353,7 +356,7 @@ def test_the_page_stands_alone_and_comes_from_files_alone(example, tmp_path):
     html = write_report(Run.open(run.path)).read_text()
     found = _Links()
     found.feed(html)
-    assert len(found.images) == 6 and all(link.startswith("data:image/png;base64,") for link in found.links)
+    assert len(found.images) == 7 and all(link.startswith("data:image/png;base64,") for link in found.links)
     assert not {"script", "link", "iframe", "object"} & set(found.tags)
     assert "http:" not in html and "https:" not in html and "url(" not in html and "@import" not in html
     assert all(len(image["alt"]) > 30 for image in found.images)
@@ -366,7 +369,7 @@ def test_the_page_stands_alone_and_comes_from_files_alone(example, tmp_path):
 def test_headings_tell_the_whole_story(example, memory, tmp_path, unpainted):
     html = write_report(save(tmp_path / "a", *example)).read_text()
     expected = ["Learning", "Behaviour", "Population trajectories", "Fixed and slow points", "Landscape",
-                "Recurrent weights", "How it was made"]  # fmt: skip
+                "Mechanism", "Recurrent weights", "How it was made"]  # fmt: skip
     assert re.findall("<h2>(.*?)</h2>", html) == expected
     assert "excitatory units first" in html and "8 excitatory and 2 inhibitory units" in html
     html = write_report(save(tmp_path / "b", *memory)).read_text()
@@ -432,6 +435,88 @@ def test_landscapes_may_be_missing(example, tmp_path, unpainted):
         "There is no speed to draw." in html
         and "Not shown: landscape/motion context: the flow is lost" in html
     )
+
+
+def test_evidence_is_what_turns_round_with_a_stimulus():
+    task = tasks.make("context-decision", sigma_in=0.3)
+    found = evidence_of(task, {"motion_coherence": 0.5, "colour_coherence": 0.15}, [])
+    np.testing.assert_allclose(found.directions["motion_coherence"], [0, -1, 1, 0, 0, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(found.directions["colour_coherence"], [0, 0, 0, -1, 1, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(found.decision, [-1, 1], atol=1e-6)
+    assert found.duration == 800.0
+    found = evidence_of(tasks.FlipFlop(), {}, ["a", "b"])
+    assert {name: row.tolist() for name, row in found.directions.items()} == {"a": [1, 0], "b": [0, 1]}
+    assert found.decision is None and found.duration is None
+
+
+@pytest.fixture(scope="module")
+def gated():
+    """Two units that keep a decision together, and four that a context silences or lets pass."""
+    task = tasks.make("context-decision")
+    network = neurornn.CTRNN(task.n_inputs, 6, 2, activation="tanh", bias=True)
+    W, W_in = torch.zeros(6, 6), torch.zeros(6, 7)
+    W[0, 0], W[0, 2:] = 1.1, torch.tensor([-1.0, 1.0, -1.0, 1.0])
+    for unit, (channel, cue) in enumerate(((1, 5), (2, 5), (3, 6), (4, 6)), start=2):
+        W_in[unit, channel], W_in[unit, cue] = 1.0, 4.0
+    with torch.no_grad():
+        network.bias[
+            2:
+        ] = -5.0  # with evidence 1 and its cue the sum is 0, without the cue the unit is silent
+        network.W_rec, network.W_in = W, W_in
+        network.W_out = torch.zeros(2, 6).index_fill(1, torch.tensor([0]), 1.0) * torch.tensor([
+            [-1.0],
+            [1.0],
+        ])
+    data = neurornn.simulate(network, task.sample(144, seed=1, balanced=True), task=task)
+    return network, task, data, dissect(network, task, data), history_of(task)
+
+
+def test_a_mechanism_that_was_built_is_named(gated):
+    _, _, data, tree, history = gated
+    numbers = mechanism_numbers(tree)
+    assert {key: metrics_of(tree, data, history)[key] for key in numbers} == numbers
+    table = mechanism_table(tree)
+    for context, other in (("motion", "colour"), ("colour", "motion")):
+        here = numbers["mechanism"][f"{context} context"]
+        assert here["verdict"] == "approximate line attractor" and here["selection_ratio"] > 100
+        assert here["slow_mode_ms"] == pytest.approx(-1000, abs=1) and here["alignment"] == 1
+        sentence = table[f"{context} context"]
+        assert (
+            "1 saddle between 2 stable states. At the saddle the slow mode grows with a time constant of 1 s"
+            in sentence
+        )
+        assert f"takes up {context} coherence at +18 per s and unit and {other} coherence at +0" in sentence
+        assert "Held for 800 ms, a unit of" in sentence
+    assert numbers["change_by_selection_vector"]["state"] == 1.0
+    assert (
+        "Of the change of selection the selection vector makes 100% if the states"
+        in table["from motion context to colour context"]
+    )
+    labels = [text.get_text() for text in mechanism_figure(tree).axes[1].get_yticklabels()]
+    assert labels[0] == "motion coherence\nin the states"
+
+
+def test_without_contexts_the_mechanism_is_told_by_channel(memory):
+    tree = memory[3]
+    numbers = mechanism_numbers(tree)
+    assert set(numbers) == {"mechanism"}
+    assert (
+        "12 saddles" in mechanism_table(tree)["no pulse"] and "takes up" in mechanism_table(tree)["no pulse"]
+    )
+    assert mechanism_figure(tree).axes[1].get_ylabel() == "largest growth of a perturbation"
+
+
+def test_a_mechanism_may_be_missing(example, tmp_path, unpainted):
+    network, task, data, tree, history = example
+    without = xr.DataTree.from_dict({
+        node.path: node.to_dataset(inherit=False)
+        for node in tree.subtree
+        if node.path not in ("/mechanism", "/nonnormality")
+    })
+    without.attrs["problems"] = json.dumps({"mechanism": "there is no point"})
+    assert mechanism_numbers(without) == {} == mechanism_table(without) and mechanism_figure(without) is None
+    html = write_report(save(tmp_path / "run", network, task, data, without, history)).read_text()
+    assert "There is no mode to speak of." in html and "Not shown: there is no point" in html
 
 
 def test_a_tree_keeps_a_variable_named_like_its_group(tmp_path):

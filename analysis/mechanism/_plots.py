@@ -54,7 +54,7 @@ def plot_mechanism(ds: xr.Dataset, *, ax: "Axes | None" = None) -> "Axes":
             )
     axes.axhline(0, color="0.3", linewidth=0.8)
     axes.set_xticks(np.arange(len(evidence)), [each.replace("_", " ") for each in evidence])
-    axes.set_ylabel("taken up by the slow mode (1/s per unit)")
+    axes.set(xlabel="evidence", ylabel="taken up by the slow mode (1/s per unit)")
     axes.margins(x=0.03, y=0.08)
     if axes.get_legend_handles_labels()[0]:
         legend_beside(axes)
@@ -97,8 +97,9 @@ def plot_change(
     axes.plot(total, height, "D", color="black", markersize=5, linestyle="none", label="total")
     axes.axvline(0, color="0.3", linewidth=0.8)
     axes.set_yticks(height, [f"{e.replace('_', ' ')}\nin the {c}s" for e, c in rows])
-    axes.set_xlabel(f"change from {pair['search']} to {pair['other']} (1/s per unit)")
-    axes.margins(x=0.08)
+    axes.set(xlabel=f"change from {pair['search']} to {pair['other']} (1/s per unit)", ylabel="evidence")
+    axes.use_sticky_edges = False
+    axes.margins(x=0.06)
     legend_beside(axes)
     return axes
 

@@ -36,6 +36,7 @@ _ABOUT = {
     "decision": ("decision variable", "1"),
     "alignment": ("cosine of line and read-out", "1"),
     "response": ("response of the read-out", "1"),
+    "response_ratio": ("relevant : irrelevant response", "1"),
     "carried": ("share of the response carried by the slow mode", "1"),
     "selection_vector": ("selection vector", "1"),
     "line": ("direction of the line", "1"),
@@ -98,8 +99,8 @@ def selection(
         ``selected``, ``evidence_drive`` (b), ``selection_cosine`` and ``line_cosine`` (cosines of b with selection vector and
         line). ``ratio`` and ``contrast`` (:math:`(|s_r| - |s_i|) / (|s_r| + |s_i|)`) where an evidence is relevant; the
         strongest of the others is compared. With a decision variable ``decision``, ``alignment`` of the line with it,
-        ``response`` (change of the decision after evidence held for ``duration``, all modes together) and ``carried`` (the share of
-        the slow mode; above 1 or below 0 where others oppose it).
+        ``response`` (change of the decision after evidence held for ``duration``, all modes together), ``response_ratio`` and
+        ``carried`` (the share of the slow mode; above 1 or below 0 where others oppose it).
 
         Along ``search``: ``verdict``, ``reference`` (the point compared between contexts: the slowest saddle, without
         a saddle the slowest point; -1 if no point has a real mode), ``n_stable``, ``n_saddle``, ``n_repelling`` (two unstable directions or more), ``n_slow``. Along
@@ -269,15 +270,22 @@ def _passage(
 def _compared(ds: xr.Dataset, relevant: Mapping[str, str]) -> xr.Dataset:
     """Relevant against irrelevant evidence at each point."""
     names = [str(each) for each in ds["evidence"].values]
-    size = np.abs(ds["selected"].values)
-    ratio, contrast = np.full((2, len(size)), np.nan)
-    for k, context in enumerate(map(str, ds["context"].values)):
-        if context in relevant and len(names) > 1:
-            this = size[k, names.index(relevant[context])]
-            most = np.delete(size[k], names.index(relevant[context])).max()
-            with np.errstate(divide="ignore", invalid="ignore"):
-                ratio[k], contrast[k] = np.divide(this, most), np.divide(this - most, this + most)
-    return ds.assign(ratio=(("fixed_point",), ratio), contrast=(("fixed_point",), contrast))
+    found = {}
+    for name, measured in (("", "selected"), ("response_", "response")):
+        if measured not in ds:
+            continue
+        size = np.abs(ds[measured].values)
+        ratio, contrast = np.full((2, len(size)), np.nan)
+        for k, context in enumerate(map(str, ds["context"].values)):
+            if context in relevant and len(names) > 1:
+                this = size[k, names.index(relevant[context])]
+                most = np.delete(size[k], names.index(relevant[context])).max()
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    ratio[k], contrast[k] = np.divide(this, most), np.divide(this - most, this + most)
+        found[f"{name}ratio"] = (("fixed_point",), ratio)
+        if not name:
+            found["contrast"] = (("fixed_point",), contrast)
+    return ds.assign(found)
 
 
 def _oriented(ds: xr.Dataset, relevant: Mapping[str, str]) -> xr.Dataset:

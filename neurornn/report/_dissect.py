@@ -15,6 +15,7 @@ from neurornn._threads import single_threaded
 from neurornn.analysis import behaviour, fixed_points, landscape, pca
 from neurornn.networks import CTRNN
 from neurornn.provenance import provenance
+from neurornn.report._evidence import dissect_mechanism, evidence_of
 from neurornn.tasks import AbstractTask
 
 _log = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ def dissect(network: CTRNN, task: AbstractTask, data: xr.Dataset, *, seed: int =
 
     Returns:
         A tree with the groups ``components``, ``situations`` (the input held in each), ``fixed_points``,
-        ``landscape/<situation>`` and, as far as the task has them, ``accuracy`` (trials are right or wrong),
+        ``landscape/<situation>``, ``mechanism`` (what the slow modes select), ``nonnormality``, ``attractors`` (lines and the
+        like) and, as far as the task has them, ``accuracy`` (trials are right or wrong),
         ``psychometric/<stimulus>`` (a choice and signed stimuli) and ``choice_weights`` (two stimuli or more). Its
         attributes name the ``factors`` of the task (all its conditions if it has no grid) and the ``problems``:
         group -> reason, both as JSON.
@@ -93,6 +95,16 @@ def dissect(network: CTRNN, task: AbstractTask, data: xr.Dataset, *, seed: int =
         inputs=situations,
         candidates=fixed_points.candidates_from(data, _N_CANDIDATES, seed=seed),
     )
+    try:
+        groups |= dissect_mechanism(
+            still,
+            points,
+            data,
+            evidence_of(task, _strengths(data, stimuli), [str(name) for name in data["input"].values]),
+            _relevant(data, stimuli, list(situations)),
+        )
+    except ValueError as error:
+        problems["mechanism"] = str(error)
     extent = landscape.Plane.from_pca(components).extent(data["state"].where(data["valid"] > 0))
     for name, held in situations.items():
         plane = landscape.Plane.from_pca(components, origin=_middle(data, points, name))
@@ -183,6 +195,28 @@ def _signed(data: xr.Dataset, factors: tuple[str, ...]) -> list[str]:
         return []
     signed = (name for name in factors if name in data.coords and data[name].dtype.kind == "f")
     return [name for name in signed if (data[name] < 0).any() and (data[name] > 0).any()]
+
+
+def _strengths(data: xr.Dataset, stimuli: list[str]) -> dict[str, float]:
+    """The largest strength of each signed stimulus that was shown with both signs."""
+    strongest = {}
+    for name in stimuli:
+        levels = np.unique(data[name].values)
+        both = [float(level) for level in levels if level > 0 and (levels == -level).any()]
+        if both:
+            strongest[name] = max(both)
+    return strongest
+
+
+def _relevant(data: xr.Dataset, stimuli: list[str], situations: list[str]) -> dict[str, str]:
+    """The stimulus that counts in each situation: both are named after the same context."""
+    found = {}
+    for situation in situations:
+        for context in map(str, contexts_of(data)):
+            named = [name for name in stimuli if situation.startswith(context) and name.startswith(context)]
+            if len(named) == 1:
+                found[situation] = named[0]
+    return found
 
 
 def _middle(data: xr.Dataset, points: xr.Dataset, situation: str) -> NDArray[np.float64]:

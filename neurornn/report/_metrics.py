@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from neurornn.report._dissect import in_order, situations_of
+from neurornn.report._mechanism import mechanism_numbers
 
 
 def metrics_of(tree: xr.DataTree, data: xr.Dataset, history: xr.Dataset) -> dict[str, Any]:
@@ -23,7 +24,8 @@ def metrics_of(tree: xr.DataTree, data: xr.Dataset, history: xr.Dataset) -> dict
         ``accuracy`` if trials are right or wrong and the mean ``performance`` if they are graded, ``n_trials``,
         ``training_steps``, ``participation_ratio``, ``fixed_points`` for each situation, and where they are defined
         ``accuracy_by_context``, ``choice_weight_ratio`` (relevant : irrelevant, one for each context) and
-        ``choice_weight_ratio_interval`` (its 95 % interval).
+        ``choice_weight_ratio_interval`` (its 95 % interval), and what
+        :func:`~neurornn.report._mechanism.mechanism_numbers` gives.
     """
     performance = data["performance"].values.astype(float)
     judged = performance[np.isfinite(performance)]
@@ -48,7 +50,7 @@ def metrics_of(tree: xr.DataTree, data: xr.Dataset, history: xr.Dataset) -> dict
                 }
     points = tree["fixed_points"].to_dataset()
     metrics["fixed_points"] = {name: _count(points, name) for name in situations_of(tree)}
-    return metrics
+    return metrics | mechanism_numbers(tree)
 
 
 def flat(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

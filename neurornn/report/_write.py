@@ -15,6 +15,7 @@ from neurornn.networks import CTRNN
 from neurornn.report import _figures as figures
 from neurornn.report import _state_figures as state_figures
 from neurornn.report._dissect import contexts_of
+from neurornn.report._mechanism import mechanism_figure, mechanism_table
 from neurornn.report._metrics import metrics_of
 from neurornn.report._origin import analysis_origin, current_analysis, current_trials
 from neurornn.report._page import Section, page
@@ -58,6 +59,7 @@ def write_report(run: Run) -> Path:
             _learning(run, history, tree),
             *_behaviour(data, tree),
             *_space(data, tree),
+            _mechanism(tree),
             _weights(network),
             Section("How it was made", text=str(network), table=provenance_table(run, data)),
         ],
@@ -110,7 +112,7 @@ def _behaviour(data: xr.Dataset, tree: xr.DataTree) -> list[Section]:
     missing = "; ".join(
         f"{words(name.rpartition('/')[2])}: {reason}"
         for name, reason in problems.items()
-        if not name.startswith("landscape")
+        if not name.startswith(("landscape", "mechanism"))
     )
     note = f"Not shown: {missing}" if missing else ""
     if "psychometric" not in tree.children:
@@ -185,6 +187,32 @@ def _space(data: xr.Dataset, tree: xr.DataTree) -> list[Section]:
         )
     )
     return sections
+
+
+def _mechanism(tree: xr.DataTree) -> Section:
+    problem = json.loads(tree.attrs["problems"]).get("mechanism", "")
+    figure = mechanism_figure(tree)
+    if figure is None:
+        return Section(
+            "Mechanism",
+            caption="There is no mode to speak of.",
+            text=f"Not shown: {problem}" if problem else "",
+        )
+    two = "mechanism" in tree.children and figure.axes[1].get_yscale() == "linear"
+    return Section(
+        "Mechanism",
+        figure,
+        "How much of each kind of evidence the slow mode takes up in each context, and what changes between contexts.",
+        "Linear dynamics at the saddle with the slowest mode, or without a saddle at the slowest point. Left: velocity along "
+        "the slow mode for each unit of evidence (bars; hatched where the evidence does not count), and at other points (dots). Right: "
+        + (
+            "what the change between the contexts is made of, with the states and with the firing rates as coordinates."
+            if two
+            else "largest growth of a small perturbation against time (dashed: by the eigenvalues alone)."
+        )
+        + " A line attractor is called approximate where the slow mode is at least 3 times slower than every other.",
+        table=mechanism_table(tree),
+    )
 
 
 def _weights(network: CTRNN) -> Section:
