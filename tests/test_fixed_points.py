@@ -1,5 +1,6 @@
 """Fixed points whose number, place and stability are known in closed form."""
 
+from itertools import product
 from math import comb
 
 import numpy as np
@@ -8,9 +9,12 @@ import torch
 from scipy.optimize import brentq
 
 import neurornn
+from neurornn import tasks
 from neurornn.analysis import fixed_points
 
 TAU = 100.0
+STEPS = [1.0, 0.1, 0.01]  # dt / tau: the dynamics do not depend on it, nor may anything found
+FORMS = ["current", "rate"]
 
 
 def network(W, *, form="current", activation="tanh", alpha=0.1, bias=None, dtype=torch.float64, W_in=None):
@@ -34,6 +38,8 @@ def normal(shape, seed=0, scale=1.0):
     return scale * np.random.default_rng(seed).standard_normal(shape)
 
 
+@pytest.mark.parametrize("alpha", STEPS)
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
     ("w", "x", "growth"),
     [
@@ -42,17 +48,19 @@ def normal(shape, seed=0, scale=1.0):
         (3.0, 2.984704585358, -0.969487154),
     ],
 )
-def test_one_unit_with_self_excitation(w, x, growth):
-    found = fixed_points.find(network([[w]]), candidates=normal((20, 1)))
+def test_one_unit_with_self_excitation(w, x, growth, form, alpha):
+    found = fixed_points.find(network([[w]], form=form, alpha=alpha), candidates=normal((20, 1)))
+    x = x if form == "current" else np.tanh(x)
     np.testing.assert_allclose(found.state.values[:, 0], [-x, x, 0.0], atol=1e-12)
     np.testing.assert_allclose(
         TAU * found.eigenvalue.values[:, 0].real, [growth, growth, w - 1], atol=1e-9, rtol=0
     )
     np.testing.assert_array_equal(found.stable_ode, [True, True, False])
+    np.testing.assert_array_equal(found.stable_map, [True, True, False])
     np.testing.assert_allclose(
         found.time_constant.values[:, 0], -1 / found.eigenvalue.values[:, 0].real, rtol=1e-15
     )
-    assert found.completeness.item() == "consistent"
+    assert found.completeness.item() == "consistent" and found.certified.all()
     assert found.index_sum.item() == found.index_expected.item() == 1
 
 
@@ -62,11 +70,12 @@ def test_the_map_form_of_one_unit():
     np.testing.assert_allclose(1 + TAU * found.eigenvalue.values[0, 0].real, 0.166372088, atol=1e-9)
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("n", [2, 3, 4])
-def test_a_flip_flop_of_n_bits_has_3_to_the_n_fixed_points_whatever_the_time_step(n):
+def test_a_flip_flop_of_n_bits_has_3_to_the_n_fixed_points_whatever_the_time_step(n, form):
     sets = [
-        fixed_points.find(network(2 * np.eye(n), alpha=alpha), candidates=corners(n))
-        for alpha in (1.0, 0.1, 0.01)
+        fixed_points.find(network(2 * np.eye(n), alpha=alpha, form=form), candidates=corners(n, 0.95))
+        for alpha in STEPS
     ]
     for found in sets:
         expected = [comb(n, k) * 2 ** (n - k) for k in range(n + 1)]
@@ -80,11 +89,13 @@ def test_a_flip_flop_of_n_bits_has_3_to_the_n_fixed_points_whatever_the_time_ste
         np.testing.assert_array_equal(found.eigenvalue, sets[0].eigenvalue)
 
 
-@pytest.mark.parametrize("form", ["current", "rate"])
-def test_bits_held_by_groups_of_units(form):
+@pytest.mark.parametrize("alpha", STEPS)
+@pytest.mark.parametrize("form", FORMS)
+def test_bits_held_by_groups_of_units(form, alpha):
     M = np.kron(np.eye(3), np.ones((7, 1)))
     found = fixed_points.find(
-        network(2 * M @ M.T / 7, form=form, dtype=torch.float32), candidates=0.5 * corners(3) @ M.T
+        network(2 * M @ M.T / 7, form=form, alpha=alpha, dtype=torch.float32),
+        candidates=0.5 * corners(3) @ M.T,
     )
     assert np.bincount(found.n_unstable).tolist() == [8, 12, 6, 1]
     assert found.completeness.item() == "consistent"
@@ -120,8 +131,44 @@ def test_the_stored_fixed_points_of_an_independent_tool(n, expected):
         np.testing.assert_allclose(radius[like], rho, atol=1e-6)
         np.testing.assert_array_equal(found.stable_map.values[like], rho < 1)
         assert np.abs(found.state.values - np.array(state)).max(1).min() < 1e-6
-    assert np.abs(found.state.values).max(1).min() < 1e-12
-    assert found.index_sum.item() == 1
+    origin = np.abs(found.state.values).max(1) < 1e-12
+    assert origin.sum() == 1 and found.index_sum.item() == 1 and found.certified.all()
+    np.testing.assert_allclose(radius[origin], np.abs(np.linalg.eigvals(W)).max(), rtol=1e-12)
+    assert n != 4 or abs(radius[origin].item() - 1.885618) < 1e-6
+    for alpha in STEPS[1:]:  # the same points and the same flow, in other steps
+        finer = fixed_points.find(network(W.T, form="rate", alpha=alpha), candidates=normal((64, n)))
+        np.testing.assert_array_equal(finer.state, found.state)
+        np.testing.assert_array_equal(finer.eigenvalue, found.eigenvalue)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A network that has learnt to hold three bits, and states it visits doing so."""
+    task = tasks.make("flip-flop-v1", dt=50.0, hold=1500.0)
+    net = neurornn.CTRNN(3, 24, 3, tau=TAU, dt=50.0, activation="tanh", seed=0)
+    optimiser = torch.optim.Adam(net.parameters(), lr=1e-2)
+    for step in range(250):
+        trials = task.sample(32, seed=step)
+        loss = ((net(trials.inputs).output - trials.targets).square() * trials.mask.reshape(32, -1, 1)).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimiser.step()
+    with torch.no_grad():
+        states = net(task.sample(64, seed=9999).inputs).state.reshape(-1, 24)
+    return net, states[:: len(states) // 256]
+
+
+def test_a_trained_flip_flop_is_a_cube(trained):
+    net, visited = trained
+    found = fixed_points.find(net, candidates=visited)
+    assert found.index_sum.item() == 1 and found.completeness.item() == "consistent"
+    assert np.bincount(found.n_unstable).tolist() == [8, 12, 6, 1]
+    assert found.certified.all() and found.attrs["n_certified"] == 27
+    stable = torch.as_tensor(found.state.values[found.stable_ode.values])
+    with torch.no_grad():
+        bits = net.double().read_out(net.rate(stable)).round()
+    assert sorted(bits.tolist()) == sorted(map(list, product([-1.0, 1.0], repeat=3)))
 
 
 def test_the_index_sum_convicts_a_partial_list():
@@ -132,25 +179,33 @@ def test_the_index_sum_convicts_a_partial_list():
     assert fixed_points.find(flip_flop, candidates=attractors).attrs["n_fixed"] == 27
 
 
-def test_a_network_of_rank_one():
+@pytest.mark.parametrize("alpha", STEPS)
+@pytest.mark.parametrize("form", FORMS)
+def test_a_network_of_rank_one(form, alpha):
     N = 64
     m = 1.5 * np.sqrt(2) * np.sin(2 * np.pi * 3 * np.arange(N) / N)
     n = 2 * m / np.mean(m**2)
-    found = fixed_points.find(network(np.outer(m, n) / N), candidates=normal((32, N)))
-    k = found.state.values @ m / (m @ m)
+    net = network(np.outer(m, n) / N, form=form, alpha=alpha)
+    start = normal((32, N))
+    found = fixed_points.find(net, candidates=start if form == "current" else np.tanh(start))
+    along = found.state.values if form == "current" else np.arctanh(found.state.values)
+    k = along @ m / (m @ m)
     np.testing.assert_allclose(k, [-1.0919349080, 1.0919349080, 0.0], atol=1e-10)
-    np.testing.assert_allclose(found.state.values, np.outer(k, m), atol=1e-12)
+    np.testing.assert_allclose(along, np.outer(k, m), atol=1e-11)
+    np.testing.assert_allclose(np.tanh(np.outer(k, m)) @ n / N, k, atol=1e-12)
     values = TAU * found.eigenvalue.values
     np.testing.assert_allclose(values[:, 0], [-0.7915922228, -0.7915922228, 1.0], atol=1e-9)
     np.testing.assert_allclose(values[:, 1:], -1.0, atol=1e-9)
 
 
-def test_a_ring_is_a_continuum_and_not_a_thousand_points():
+@pytest.mark.parametrize("alpha", STEPS)
+def test_a_ring_is_a_continuum_and_not_a_thousand_points(alpha):
     N = 64
     theta = 2 * np.pi * np.arange(N) / N
     phases = np.random.default_rng(0).uniform(0, 2 * np.pi, (400, 1))
     bumps = 2.0 * np.cos(theta - phases) + normal((400, N), scale=0.05)
-    found = fixed_points.find(network(4 / N * np.cos(theta[:, None] - theta)), candidates=bumps)
+    net = network(4 / N * np.cos(theta[:, None] - theta), alpha=alpha)
+    found = fixed_points.find(net, candidates=bumps)
     ring = found.isel(fixed_point=~found.isolated.values)
     origin = found.isel(fixed_point=found.isolated.values)
     amplitude = np.abs(ring.state.values @ np.exp(1j * theta)) * 2 / N
@@ -165,9 +220,12 @@ def test_a_ring_is_a_continuum_and_not_a_thousand_points():
     assert found.completeness.item().startswith("undetermined")
 
 
-def test_linear_networks():
+@pytest.mark.parametrize("alpha", STEPS)
+@pytest.mark.parametrize("form", FORMS)
+def test_linear_networks(form, alpha):
     W, b = normal((8, 8), scale=0.25), normal(8, seed=1)
-    found = fixed_points.find(network(W, activation="identity", bias=b), candidates=normal((16, 8)))
+    net = network(W, activation="identity", bias=b, form=form, alpha=alpha)
+    found = fixed_points.find(net, candidates=normal((16, 8)))
     np.testing.assert_allclose(found.state.values, np.linalg.solve(np.eye(8) - W, b)[None], atol=1e-12)
     expected = TAU / (1 - np.linalg.eigvals(W).real)
     np.testing.assert_allclose(np.sort(found.time_constant.values[0]), np.sort(expected), rtol=1e-10)
@@ -186,16 +244,29 @@ def test_a_singular_linear_network_has_a_line_of_fixed_points():
     assert (found.candidate_fixed_point >= 0).all()  # each candidate is assigned to a listed point nearby
 
 
+def test_without_a_fixed_point_none_is_found():
+    W = np.array([[1.0, 0.5], [0.0, 1.0]])  # the second unit drifts at a constant speed
+    for alpha in STEPS:
+        net = network(W, activation="identity", bias=[0.0, 0.3], alpha=alpha)
+        found = fixed_points.find(net, candidates=normal((20, 2)))
+        assert found.attrs["n_fixed"] == 0 and found.attrs["n_candidates_fixed"] == 0
+        assert found.completeness.item() == "complete: every linear region solved"
+
+
+@pytest.mark.parametrize("alpha", STEPS)
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
     ("a", "stable", "marginal"), [(0.9, True, False), (1.0, False, True), (1.1, False, False)]
 )
-def test_a_hopf_bifurcation(a, stable, marginal):
+def test_a_hopf_bifurcation(a, stable, marginal, form, alpha):
     b = 2.0
-    found = fixed_points.find(network([[a, -b], [b, a]], alpha=0.01), candidates=normal((30, 2)))
+    found = fixed_points.find(network([[a, -b], [b, a]], form=form, alpha=alpha), candidates=normal((30, 2)))
     assert found.attrs["n_fixed"] == 1  # beyond it there is a limit cycle, and still one fixed point
     np.testing.assert_allclose(found.frequency.values[0], 1e3 * b / (2 * np.pi * TAU), rtol=1e-12)
     assert (found.stable_ode.item(), found.marginal.item()) == (stable, marginal)
     assert found.n_unstable.item() == (2 if a > 1 else 0)
+    assert found.certified.item()  # the point is certain where its stability is not
+    assert found.stable_map.item() == (abs(1 + alpha * (a - 1 + 1j * b)) < 1)
 
 
 def test_the_ode_and_the_map_may_disagree_and_both_are_named():
