@@ -94,6 +94,51 @@ def test_the_dataset_survives_netcdf_and_carries_units(found, tmp_path):
     assert found.attrs["n_fixed"] + found.attrs["n_slow"] == found.sizes["fixed_point"]
 
 
+def test_what_is_proved_is_in_the_dataset(found):
+    assert found.certified.dtype == bool and found.certified.any()
+    assert found.attrs["n_certified"] == found.certified.sum() and (found.certificates == "proved").all()
+    for name in ("existence_radius", "uniqueness_radius"):
+        np.testing.assert_array_equal(np.isnan(found[name]), ~found.certified)
+        assert found[name].attrs["units"] == "1" and "proved" in found[name].attrs["long_name"]
+    slow = found.kind.values == "slow"
+    assert not found.certified.values[slow].any()
+    proved = found.isel(fixed_point=found.certified.values)
+    assert (proved.existence_radius <= proved.uniqueness_radius).all()
+    assert found.n_regions.values.tolist() == [0, 0]
+
+
+def test_inputs_come_in_every_shape():
+    net, start = random_network(4), normal((20, 4))
+    rows = np.array([[0.0, 0.0], [0.3, 0.0]])
+    found = fixed_points.find(net, candidates=start, inputs={"rest": [0.0, 0.0], "driven": [0.3, 0.0]})
+    labelled = xr.DataArray(rows, dims=("context", "input"), coords={"context": ["rest", "driven"]})
+    for inputs in (
+        labelled,
+        labelled.T,
+        labelled.rename(context="phase"),
+        dict(zip(["rest", "driven"], rows, strict=True)),
+    ):
+        assert fixed_points.find(net, candidates=start, inputs=inputs).equals(found)
+    plain = [rows, rows.tolist(), torch.as_tensor(rows), xr.DataArray(rows, dims=("context", "input"))]
+    numbered = [fixed_points.find(net, candidates=start, inputs=inputs) for inputs in plain]
+    for each in numbered:
+        assert each.search.values.tolist() == [0, 1] and each.equals(numbered[0])
+        np.testing.assert_array_equal(each.state, found.state)
+    driven = found.isel(fixed_point=found.context.values == "driven")
+    for one in (rows[1], rows[1].tolist(), torch.as_tensor(rows[1]), labelled[1], labelled[1:]):
+        alone = fixed_points.find(net, candidates=start, inputs=one)
+        np.testing.assert_array_equal(alone.state, driven.state)
+    by_strength = xr.DataArray(rows, dims=("coherence", "input"), coords={"coherence": [-0.5, 0.5]})
+    swept = fixed_points.find(net, candidates=start, inputs=by_strength)
+    assert swept.search.values.tolist() == [-0.5, 0.5] and set(swept.context.values) == {-0.5, 0.5}
+    with pytest.raises(ValueError, match=r"names of their own: got \['a', 'a'\]"):
+        fixed_points.find(net, candidates=start, inputs=labelled.assign_coords(context=["a", "a"]))
+    with pytest.raises(ValueError, match=r"each of the 2 input channels.*got shape \(2, 3\)"):
+        fixed_points.find(
+            net, candidates=start, inputs=xr.DataArray(np.zeros((2, 3)), dims=("context", "input"))
+        )
+
+
 def test_candidates_come_from_the_states_inside_trials():
     ds = trials()
     still = fixed_points.candidates_from(ds, 49, jitter=0.0, seed=1)
