@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from neurornn.analysis.attractors._correct import slow_basis
 from neurornn.analysis.attractors._families import Family
@@ -142,12 +143,13 @@ def _describe(context: Context, family: Family, points: xr.Dataset, readout: Rea
         "total_curvature": curve.total_curvature if curve is not None else np.nan,
         "mean_curvature": curve.total_curvature / length if curve is not None else np.nan,
         "straightness": chord / length if curve is not None else np.nan,
-        "extent": float(np.linalg.norm(states[:, None] - states[None], axis=2).max()),
+        "extent": float(cdist(states, states).max()),
         "flatness": float(variance[:k].sum() / variance.sum()) if k else 1.0,
         "mean_speed": mean_speed,
         "max_speed": float(speed.max()),
         "traverse_time": np.inf if exact else length / mean_speed,
         "separation": float((across / size).min()),
+        "median_separation": float(np.median(across / size)),
         "start": family.ends[0],
         "end": family.ends[1],
         "reason": family.reason,
@@ -181,10 +183,14 @@ def _summary(row: dict[str, Any]) -> str:
         if missed > 0
         else ""
     )
-    ratio = f"{row['separation']:.3g}" if row["separation"] < 1e4 else "more than 10,000"
+    ratios = [
+        f"{row[name]:.3g}" if row[name] < 1e4 else "10,000" for name in ("separation", "median_separation")
+    ]
+    n = row["n_fixed"]
     return (
-        f"{quality} {row['kind']}, {size}{time}, {row['n_fixed']} fixed points on it ({row['n_stable']} stable){more}, {ratio} "
-        f"times slower along than across{'' if row['attracting'] else ', not attracting'}; ends: {row['start']}, {row['end']}"
+        f"{quality} {row['kind']}, {size}{time}, {n} fixed point{'' if n == 1 else 's'} on it ({row['n_stable']} stable)"
+        f"{more}, slower along than across by {ratios[0]} or more (median {ratios[1]})"
+        f"{'' if row['attracting'] else ', not attracting'}; ends: {row['start']}, {row['end']}"
     )
 
 
@@ -252,6 +258,7 @@ _VARIABLES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "max_speed": ("largest speed", "1/ms", ()),
     "traverse_time": ("length over mean speed", "ms", ()),
     "separation": ("least ratio of time constants along and across", "1", ()),
+    "median_separation": ("median ratio of time constants along and across", "1", ()),
     "start": ("why it begins", "1", ()),
     "end": ("why it ends", "1", ()),
     "reason": ("what a point lacks", "1", ()),

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from neurornn.analysis.attractors._correct import correct
 from neurornn.analysis.attractors._curve import Curve
@@ -143,7 +144,7 @@ def _line(measure: Measure, start: torch.Tensor, n_samples: int) -> Family | str
 def _surface(measure: Measure, start: torch.Tensor, dimension: int, n_samples: int) -> Family | str:
     grown = grow(measure, start, dimension, n_samples)
     states = grown.states
-    extent = np.linalg.norm(states[:, None] - states[None], axis=2).max()
+    extent = cdist(states, states).max()
     if len(states) < dimension + 2 or extent < measure.slowness.shortest * measure.radius:
         return f"a slow surface smaller than {measure.slowness.shortest:g} of the region ({grown.ends})"
     sizes = np.linalg.svd(states - states.mean(0), compute_uv=False) ** 2
@@ -177,9 +178,8 @@ def _with_members(
         distance, place = family.curve.nearest(points[rows])
         on = distance <= _NEAR * measure.radius
     else:
-        offset = points[rows][:, None] - family.states
-        nearest = np.linalg.norm(offset, axis=2).argmin(1)
-        offset = offset[np.arange(len(rows)), nearest]
+        nearest = cdist(points[rows], family.states).argmin(1)
+        offset = points[rows] - family.states[nearest]
         inside = np.einsum("pik,pi->pk", family.basis[nearest], offset)
         gap = np.sqrt(np.maximum((offset**2).sum(1) - (inside**2).sum(1), 0))
         close = 2 * _neighbour(family.states)
@@ -189,7 +189,7 @@ def _with_members(
 
 
 def _neighbour(states: NDArray[np.float64]) -> float:
-    distance = np.linalg.norm(states[:, None] - states[None], axis=2)
+    distance = cdist(states, states)
     np.fill_diagonal(distance, np.inf)
     return float(np.median(distance.min(1)))
 

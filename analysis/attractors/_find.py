@@ -72,7 +72,7 @@ def find(
         vanishes or turns); ``length``, ``total_curvature`` (radians), ``mean_curvature``, ``straightness`` (distance of
         the ends over the length), ``extent`` (largest distance of two states), ``flatness`` (share of the variance of
         its states in as many principal components as it has dimensions); ``mean_speed``, ``max_speed``,
-        ``traverse_time`` (length over mean speed), ``separation`` (least ratio of time constants along and across),
+        ``traverse_time`` (length over mean speed), ``separation`` (least ratio of time constants along and across), ``median_separation``,
         ``start``, ``end`` (why a curve ends), ``reason`` (what a point lacks) and ``summary`` (all that in a sentence).
 
         Along ``object`` and ``sample``: ``state``, ``arclength``, ``speed``, ``drift`` (along the curve, with its
