@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurornn.analysis._system import System, check_drift
+from neurornn.analysis.continuation._jacobian import jacobian
 from neurornn.analysis.continuation._paths import Bound
 from neurornn.analysis.fixed_points._newton import typical_rate
 
@@ -77,17 +78,7 @@ class Family:
         """Jacobian of the drift itself in 1/ms, ``(unit, unit)``."""
         system, input = self.system(float(y[-1]))
         x = torch.as_tensor(self.state(y)[None], device=system.device)
-        if system.analytic is not None:
-            return system.jacobian(x, input)[0].cpu().numpy()
-        with (
-            torch.enable_grad()
-        ):  # a row for each unit in one pass, which costs a fraction of a vectorised transform
-            rows = x.repeat(self.n_units, 1).requires_grad_()
-            drift = system.drift(rows, input)
-            if not drift.requires_grad:
-                return np.zeros((self.n_units, self.n_units))
-            (J,) = torch.autograd.grad(drift, rows, torch.eye(self.n_units).to(drift), allow_unused=True)
-        return np.zeros((self.n_units, self.n_units)) if J is None else J.cpu().numpy()
+        return jacobian(system, x, input)[0].cpu().numpy()
 
     def slope(self, y: Array) -> Array:
         """All first derivatives, ``(unit, unit + 1)``; those along the path by central differences."""
