@@ -141,8 +141,8 @@ def find(
         >>> network = neurornn.CTRNN(1, 2, 1, activation="tanh", bias=False)
         >>> network.W_rec = 2 * torch.eye(2)
         >>> points = find(network, candidates=[[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-        >>> np.bincount(points.n_unstable).tolist(), points.completeness.item()
-        ([4, 4, 1], 'consistent')
+        >>> np.bincount(points.n_unstable).tolist(), points.completeness.item(), points.certified.all().item()
+        ([4, 4, 1], 'consistent', True)
         >>> [round(tau, 3) for tau in points.time_constant.values[0].tolist()]    # 100 ms / (1 - 2 sech^2 x)
         [119.958, 119.958]
     """

@@ -214,7 +214,8 @@ def _continuum(parts: _Parts, pattern: Patterns) -> Array:
     """Points of the line or plane of solutions of a singular region."""
     M, d = parts.matrix(pattern[None])[0], parts.d
     U, sizes, V = np.linalg.svd(M)
-    kept = sizes > sizes[0] / _SINGULAR
+    kept = sizes > sizes[0] * len(d) / _SINGULAR
+    kept[-1] = False
     null = V[~kept]
     z = V[kept].T @ ((U.T @ d)[kept] / sizes[kept])
     nothing = np.zeros((0, len(d)))
