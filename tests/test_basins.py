@@ -209,6 +209,17 @@ def test_all_states_of_a_neighbourhood_approach_the_fixed_point(
     assert trap(source, system, held, unstable, rate=0.01, discrete=discrete).kind == "none"
 
 
+def test_a_point_on_a_kink_has_no_neighbourhood_and_is_said_to_have_none() -> None:
+    W = np.array([[0.0, -0.5], [0.4, 0.0]])
+    states = Given(cloud(2, 20))
+    on = landscape.basin_fractions(network_of(W, activation="relu"), states, input=[0.0])
+    assert on.neighbourhood.values.tolist() == ["proximity"] and float(on.reach[0]) == pytest.approx(1e-9)
+    assert on["count"][0] == 20
+    off = landscape.basin_fractions(network_of(W, 0.3, activation="relu"), states, input=[0.0])
+    assert off.neighbourhood.values.tolist() == ["certified"] and float(off.reach[0]) > 0.01
+    assert off["count"][0] == 20 and float(off.arrival_time.max()) < float(on.arrival_time.max())
+
+
 def test_a_neighbourhood_is_not_the_nearest_point() -> None:
     """A state beside a memory, but beyond the threshold, goes to the other one."""
     network = network_of(2 * np.eye(1), 0.5)  # near the fold at 0.5328: threshold and memory are close

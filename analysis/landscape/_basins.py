@@ -45,7 +45,8 @@ def basins(
 
     For a :class:`~neurornn.CTRNN` with a named activation :math:`\rho` follows from the largest curvature of the
     activation (``"certified"``); for other systems the Jacobian is looked at in 48 states around the point and the
-    radius at which it passes is divided by 4 (``"probed"``).
+    radius at which it passes is divided by 4 (``"probed"``). A point on a kink of the drift, as the rest of a ``"relu"``
+    network without bias, has no such neighbourhood; there a state must come within 1e-9 (``"proximity"``).
 
     Attractors need not be known beforehand: Newton's method from states that linger finds others, and they are added.
     A state that reaches none is not given to the nearest. Its outcome is ``"cycle"`` if its path closes,
@@ -72,7 +73,7 @@ def basins(
     Returns:
         A dataset. On the grid ``(y, x)``: ``attractor`` (or -1), ``outcome`` (row of the attribute ``outcomes``),
         ``arrival_time`` in ms and ``period`` in ms of cycles. Along ``attractor_index``: ``state``, ``given``,
-        ``neighbourhood`` (``"certified"`` or ``"probed"``), ``reach`` (largest distance from the fixed point of a
+        ``neighbourhood`` (``"certified"``, ``"probed"`` or ``"proximity"``), ``reach`` (largest distance from the fixed point of a
         state in the neighbourhood), and the ``fraction`` of the area by the trapezoidal rule with ``fraction_low``
         (cells of the grid with all four corners in the basin) and ``fraction_high`` (any). Along ``crossing``:
         ``boundary_x``, ``boundary_y``, ``boundary_error``, ``boundary_low`` and ``boundary_high`` (the attractors,
@@ -100,8 +101,8 @@ def basins(
             f"A grid needs at least 2 points along each side and no negative number of bisections: got n={n} and "
             f"n_bisections={n_bisections}."
         )
-    x, y = np.linspace(x_min, x_max, n), np.linspace(y_min, y_max, n)
-    points = np.stack(np.meshgrid(x, y), axis=-1).reshape(n * n, 2)
+    x, y = (np.linspace(low, high, n).astype(np.float64) for low, high in ((x_min, x_max), (y_min, y_max)))
+    points: NDArray[np.float64] = np.stack(np.meshgrid(x, y), axis=-1).reshape(n * n, 2).astype(np.float64)
     with torch.no_grad(), single_threaded():
         memories = prepare(network, plane.origin.size, input, attractors, motion, plane.embed(points))
         check_duration(duration)

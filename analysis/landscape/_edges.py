@@ -25,6 +25,7 @@ from neurornn.random import derive_seed, normal_array
 
 _log = logging.getLogger(__name__)
 _SECTIONS = 16  # parts a bracket is cut into at a time
+_PATIENCE = 4  # times longer than states are usually given to arrive
 _NARROW = 1e-9  # width of a bracket, relative to the distance of the memories
 _WIDE = 1e-5  # separation at which the pair is bracketed anew
 _NEAR = 1e-2  # the tracked state is this near the fixed point it is said to go to, in the same unit
@@ -69,7 +70,8 @@ def edge_states(
             their order, or states ``(attractor, unit)``.
         pairs: Pairs of memories, counted from 0; all of them if None.
         motion: How states move, as in :func:`basins`.
-        duration: Time in ms after which a state that has not arrived is given up, as in :func:`basins`.
+        duration: Time in ms after which a state that has not arrived is given up; four times that of :func:`basins`
+            by default, as states leave a boundary slowly.
         n_rounds: How often a pair may be bracketed anew.
         seed: Seed of the perturbations.
 
@@ -150,6 +152,8 @@ class _Walk:
         self.bound, self.path_distance = np.full(n, np.nan), np.full(n, np.nan)
         self.memory = np.full((n, 2), -1)
         self.rounds = np.zeros(n, dtype=np.int64)
+        if self.duration is None:  # from a bracket on the boundary it takes long to decide
+            self.duration = _PATIENCE * self.memories.patience
 
     def run(self, n_rounds: int) -> None:
         rows: NDArray[np.int64] = np.arange(len(self.pairs))

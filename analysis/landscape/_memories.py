@@ -50,11 +50,7 @@ class Memories:
     @property
     def patience(self) -> float:
         """Time in ms that states are given to arrive: 100 time scales of the network, 20 of the slowest attractor."""
-        slowest = 0.0
-        for state in self.states:
-            J = self.system.jacobian(torch.as_tensor(state)[None].to(self.input.device), self.input)[0]
-            decay = -float(torch.linalg.eigvals(J.cpu()).real.max())
-            slowest = max(slowest, 1 / decay if decay > 0 else 0.0)
+        slowest = max((each.time_constant for each in self.traps), default=0.0)
         return max(100 / self.rate, 20 * slowest)
 
     def place(self, state: Tensor) -> Tensor:

@@ -186,12 +186,12 @@ def _in_bins(ds: xr.Dataset, expected: Callable[[NDArray[np.float64]], ArrayLike
         centre = ds[dim].values
         points.append(centre[:, None] + 0.5 * (centre[1] - centre[0]) * nodes)
     if len(points) == 1:
-        where, weight = points[0][..., None], weights
+        where, weight = points[0][..., None], np.asarray(weights, dtype=np.float64)
     else:
         x, y = np.broadcast_arrays(points[0][None, :, None, :], points[1][:, None, :, None])
         shape = (*x.shape[:2], _NODES**2)
         where = np.stack([x.reshape(shape), y.reshape(shape)], -1)
-        weight = np.outer(weights, weights).ravel()
+        weight = np.asarray(np.outer(weights, weights).ravel(), dtype=np.float64)
     values = np.asarray(expected(where), dtype=np.float64)
     if values.shape != where.shape[:-1]:
         raise ValueError(

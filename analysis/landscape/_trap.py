@@ -20,6 +20,7 @@ _PROBES = 24  # pairs of opposite directions in which the Jacobian is looked at
 _LARGEST = 1e3  # radius of a trap in units of the state, at most
 _SAFETY = 4.0  # by how much a radius that was only probed is reduced
 _HALVINGS = 60
+_PROXIMITY = 1e-9  # times (1 + |x|): where nothing can be shown, a state must come this near
 
 # Largest slope of the derivative of an activation, away from its kink.
 _CURVATURE = {
@@ -46,7 +47,8 @@ class Trap(NamedTuple):
         radius: :math:`\rho`; 0 if there is no such neighbourhood.
         reach: Largest distance of a state in there from the fixed point, in units of the state.
         kind: ``"certified"`` by a bound on the Jacobian that holds in the whole neighbourhood, ``"probed"`` at a
-            number of states, or ``"none"``.
+            number of states, ``"proximity"`` (nothing shown: the states within 1e-9 of a point on a kink), or ``"none"``.
+        time_constant: Time constant of the slowest mode in ms.
     """
 
     state: NDArray[np.float64]
@@ -54,6 +56,7 @@ class Trap(NamedTuple):
     radius: float
     reach: float
     kind: str
+    time_constant: float
 
 
 def inside(found: Trap, state: Tensor) -> Tensor:
@@ -106,7 +109,7 @@ def trap(
     x = torch.as_tensor(state, device=system.device)
     A = system.jacobian(x[None], input)[0].cpu().numpy()
     n = len(A)
-    none = Trap(state, np.eye(n), 0.0, 0.0, "none")
+    none = Trap(state, np.eye(n), 0.0, 0.0, "none", np.inf)
     if not np.isfinite(A).all():
         return none
     values = np.linalg.eigvals(A)
@@ -137,7 +140,11 @@ def trap(
     if radius is None:
         radius, kind = _probed(system, input, x, R, A, 0.5 * slack, _LARGEST * shortest), "probed"
     radius = min(radius, _LARGEST * shortest)
-    return Trap(state, R, radius, radius / shortest, kind) if radius > 0 else none
+    time_constant = -1 / float(values.real.max())
+    least = _PROXIMITY * (1 + float(np.linalg.norm(state)))
+    if radius / shortest < least:  # on a kink, where the dynamics are linear in no neighbourhood
+        return Trap(state, np.eye(n), least, least, "proximity", time_constant)
+    return Trap(state, R, radius, radius / shortest, kind, time_constant)
 
 
 def _seen(R: NDArray[np.float64], A: NDArray[np.float64]) -> NDArray[np.float64]:
