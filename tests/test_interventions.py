@@ -1,6 +1,7 @@
 """Interventions: a loop written by hand, what must be nothing, equivalences, paired statistics, pictures."""
 
 import copy
+import dataclasses
 import json
 
 import numpy as np
@@ -128,6 +129,17 @@ def test_agrees_with_a_loop_written_by_hand(name, form, noise):
     for i in range(trials.n_trials):
         np.testing.assert_allclose(ds.state.values[i, : first[i]], untouched[i, : first[i]], atol=1e-12)
     assert np.abs(ds.state.values - untouched).max() > 1e-3  # the knob moves the answer
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", CASES)
+def test_for_the_whole_trial_means_from_the_state_before_it_to_its_end_and_never_in_the_padding(name, form):
+    network, trials = make_network(form, sigma_rec=0.3), trials_of()
+    network.start.fill_(0.4)
+    intervention, options = CASES[name]
+    ds = iv.run(network, trials, dataclasses.replace(intervention, epoch=None), seed=5)
+    assert (trials.valid == 0).any()
+    np.testing.assert_allclose(ds.state, by_hand(network, trials, 5, epoch=None, **options)[0], atol=1e-12)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -344,8 +356,27 @@ def test_newcombe_interval_covers_and_swaps_sign():
     covered = ((ends[:, 0] <= p[1] - p[2]) & (p[1] - p[2] <= ends[:, 1])).mean()
     assert 0.93 < covered < 0.985
     assert (ends >= -1).all() and (ends <= 1).all()
+    np.testing.assert_allclose(iv.newcombe_interval(14, 5, 0, 22), [0.011, 0.226], atol=5e-4)
     wide = iv.newcombe_interval(0, 0, 0, 10)
     assert wide[0] < 0 < wide[1]  # agreement in ten trials is no proof of agreement in all
+
+
+def test_binary_pairs_are_tested_by_their_discordant_ones_alone():
+    from neurornn.analysis.interventions._paired import paired_difference
+
+    before, after = np.r_[np.zeros(5), np.ones(20)], np.ones(25)
+    found = paired_difference(before, after, binary=True, confidence=0.95, n_resamples=1, key=0)
+    assert found.p_value == pytest.approx(2 * 0.5**5) and found.effect == 0.2 and found.n_changed == 5
+    assert paired_difference(after, before, binary=True, confidence=0.95, n_resamples=1, key=0).effect == -0.2
+
+
+def test_resampling_depends_on_the_seed_alone():
+    what = {"cut": iv.LesionWeights(), "half": iv.LesionWeights(keep=0.5)}
+    run = lambda seed: iv.compare(make_network(), trials_of(), what, seed=seed, n_resamples=30)
+    first, same, other = run(0), run(0), run(1)
+    np.testing.assert_array_equal(first.interval, same.interval)
+    np.testing.assert_array_equal(first.difference, other.difference)  # the network has no noise
+    assert (first.interval != other.interval).any()
 
 
 def test_bootstrap_interval_covers_the_mean_and_the_sign_test_keeps_its_level():

@@ -88,6 +88,43 @@ def test_the_regression_is_the_best_of_its_rank_for_the_recurrent_input():
         assert error((left + 0.02 * a) @ (right + 0.02 * b).T) > error(found)
 
 
+def test_the_regression_gives_inputs_and_biases_what_they_explain():
+    network, trials = teacher(extra=0.5), trials_of(32)
+    found = low_rank.fit(network, trials, rank=2, n_iterations=0, test=trials).network
+    target = target_of(network, trials, torch.float64)
+    inside = target.inside[..., 0] > 0
+    r = torch.cat([target.network.rate(target.start)[:, None], target.rate[:, :-1]], 1)[inside]
+    known = torch.cat([target.inputs[inside], torch.ones(len(r), 1, dtype=torch.float64)], 1)
+    drive = lambda net: (r @ net.W_rec.T + target.inputs[inside] @ net.W_in.T + net.bias).detach()
+    residual = drive(network) - drive(found)
+    np.testing.assert_allclose(known.T @ residual, 0.0, atol=1e-9)  # no input or bias could do more
+    rest = r - known @ torch.linalg.lstsq(known, r).solution
+    W = network.W_rec.detach()
+    error = lambda V: (rest @ (W - V).T).square().sum().item()
+    assert error(found.W_rec.detach()) == pytest.approx(residual.square().sum().item(), rel=1e-9)
+    tail = torch.linalg.svdvals(rest @ W.T)[2:].square().sum().item()  # what no matrix of rank two reaches
+    assert error(found.W_rec.detach()) == pytest.approx(tail, rel=1e-9)
+
+
+def test_a_descent_that_goes_astray_keeps_the_best_and_says_so(monkeypatch):
+    class Astray(torch.optim.SGD):
+        def __init__(self, params, **options):
+            super().__init__(params, lr=1.0)
+
+        def step(self, closure):
+            closure()
+            with torch.no_grad():
+                for each in self.param_groups[0]["params"]:
+                    each.mul_(float("inf"))
+
+    network, trials = teacher(extra=0.5, activation="relu"), trials_of()
+    start = low_rank.fit(network, trials, rank=1, n_iterations=0)
+    monkeypatch.setattr(torch.optim, "LBFGS", Astray)
+    found = low_rank.fit(network, trials, rank=1)
+    np.testing.assert_allclose(found.network.W_rec.detach(), start.network.W_rec.detach(), atol=1e-12)
+    assert not found.result.converged and not np.isfinite(found.result.loss[-1])
+
+
 def test_a_full_rank_is_the_network_itself():
     network, trials = teacher(extra=1.0), trials_of()
     for reduced in (low_rank.truncate(network, trials, rank=N), low_rank.fit(network, trials, rank=N)):
@@ -243,6 +280,17 @@ def test_the_performance_in_a_sweep_is_that_of_the_network_with_its_noise(swept)
     np.testing.assert_array_equal(
         ds.network_performance, simulate(network, test, task=task, seed=1).performance
     )
+
+
+def test_more_rank_never_fits_worse_even_where_the_regression_does():
+    task = tasks.make("perceptual-decision")
+    network = CTRNN(task.n_inputs, N, task.n_outputs, activation="tanh", seed=8, dtype=torch.float64)
+    network.W_rec = 1.5 * network.W_rec.detach()
+    options = {"ranks": [0, 1, 2, 3], "methods": ["fitted", "regressed"], "n_trials": 12, "n_test": 8}
+    ds = low_rank.sweep(network, task, n_iterations=0, **options)
+    fitted, regressed = (ds.loss.sel(reduction=name).values for name in ("fitted", "regressed"))
+    assert (np.diff(regressed) > 0.1).any()
+    np.testing.assert_allclose(fitted, np.minimum.accumulate(regressed), rtol=1e-9)
 
 
 def test_pictures_and_netcdf(swept, tmp_path):

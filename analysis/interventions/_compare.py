@@ -45,7 +45,8 @@ def compare(
     over the :math:`n` trials in which both have a value. Inputs and noise of a pair are the same numbers, so an
     intervention that does nothing has differences of exactly 0. An outcome that is 0 or 1 in all trials of all runs
     gets Newcombe's interval and McNemar's exact test; another one the percentile bootstrap over trials and a test that
-    flips signs at random. The intervals are about further trials of the same kind, not about other networks.
+    flips signs at random. The intervals are about further trials of the same kind, not about other networks; p values are not corrected for the
+    number of interventions.
 
     Args:
         network: Network to intervene upon; it is left untouched.
