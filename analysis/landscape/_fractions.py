@@ -91,7 +91,7 @@ def basin_fractions(
         >>> _ = torch.nn.init.constant_(network.bias, 0.2)
         >>> found = basin_fractions(network, Box([-1.0], [1.0]), input=[0.0], attractors=[[-1.66], [2.15]])
         >>> exact = (1 - 0.206) / 2
-        >>> bool(found.fraction_low[0] < exact < found.fraction_high[0]), found["count"].values.sum()
+        >>> bool(found.fraction_low[0] < exact < found.fraction_high[0]), int(found["count"].sum())
         (True, 2048)
     """
     if not isinstance(sampler, AbstractSampler):
