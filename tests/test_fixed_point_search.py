@@ -10,7 +10,10 @@ from torch import nn
 
 import neurornn
 from neurornn.analysis import fixed_points
-from neurornn.analysis._system import freeze
+from neurornn.analysis._system import System, freeze
+from neurornn.analysis.fixed_points import _pool
+from neurornn.analysis.fixed_points._ambient import Ambient
+from neurornn.analysis.fixed_points._mixing import mix
 from neurornn.analysis.fixed_points._newton import solve_linear
 
 TAU = 100.0
@@ -124,6 +127,80 @@ def test_candidates_are_spent_until_nothing_new_turns_up():
     assert thrifty.attrs["n_candidates_unused"] == 500 - used == int(np.isnan(thrifty.candidate_speed).sum())
     assert matched(thrifty, lavish)
     np.testing.assert_array_equal(thrifty.candidate_speed[thrifty.candidate_status == "fixed"] < 1e-8, True)
+
+
+def flip_flop(n, bulk=0.1):
+    """Three bits held by groups of units, with weak random weights besides: 27 fixed points."""
+    M = np.repeat(np.eye(3), n // 3, axis=0)
+    net = neurornn.CTRNN(1, n, 1, tau=TAU, dt=20.0, activation="tanh", bias=False, dtype=torch.float64)
+    net.W_rec = torch.as_tensor(6.0 / n * M @ M.T) + torch.as_tensor(normal((n, n), scale=bulk / np.sqrt(n)))
+    return net, M
+
+
+def test_cheap_iterations_end_where_newtons_method_does(monkeypatch):
+    net, M = flip_flop(66)
+    start = normal((256, 3)) @ M.T + normal((256, 66), seed=1, scale=0.1)
+    jacobians = []
+    original = System.jacobian
+    monkeypatch.setattr(
+        System,
+        "jacobian",
+        lambda self, state, input: jacobians.append(len(state)) or original(self, state, input),
+    )
+    cheap = fixed_points.find(net, candidates=start)
+    spent_cheaply = sum(jacobians)
+    jacobians.clear()
+    monkeypatch.setattr(_pool, "_MIXINGS", 0)
+    dear = fixed_points.find(net, candidates=start)
+    assert cheap.attrs["n_fixed"] == 27 and matched(cheap, dear)
+    assert 3 * spent_cheaply < sum(jacobians)
+    assert (cheap.candidate_n_iterations.values[cheap.candidate_status == "fixed"] == 0).mean() > 0.9
+    assert cheap.speed.max() < 1e-16
+
+
+def test_each_start_costs_cheap_iterations_a_fraction_of_a_jacobian():
+    net, M = flip_flop(66)
+    frozen, none = freeze(net, 66), torch.zeros(1, dtype=torch.float64)
+    start = torch.as_tensor(normal((50, 3)) @ M.T)
+    options = {"rate": 1 / TAU, "tolerance": 1e-10, "n_iterations": 60}
+    with torch.no_grad():
+        mixed = mix(frozen, none, start, start.mean(0), **options)
+        assert mixed.arrived.all() and (mixed.error < 1e-6).all()
+        speed = frozen.drift(mixed.state, none).norm(dim=1)
+        assert (speed <= 1e-10 / TAU * (1 + mixed.state.norm(dim=1))).all()
+        hasty = mix(frozen, none, start, start.mean(0), **(options | {"n_iterations": 1}))
+        assert not hasty.arrived.any() and torch.isinf(hasty.error).all()
+
+
+def test_bounded_networks_are_searched_in_all_of_the_region_where_points_can_lie():
+    net = random_network(3, gain=6.0, seed=6)
+    far = normal((3, 3), scale=1e-3) + 40.0  # all in one corner, and no neighbours of any point
+    found = fixed_points.find(net, candidates=far)
+    wide = fixed_points.find(net, candidates=normal((400, 3), scale=5.0), adaptive=False)
+    assert wide.attrs["n_fixed"] > 1 and matched(found, wide)
+    frozen = freeze(net, 3)
+    states = Ambient(frozen, torch.zeros(2, dtype=torch.float64)).draw(500, 7)
+    bound = net.W_rec.detach().abs().sum(1).numpy()
+    assert (np.abs(states - net.bias.detach().numpy()) <= bound + 1e-12).all()
+    assert np.ptp(states, axis=0).min() > 0.5 * bound.min()
+    free = freeze(net, 3, bounded=False)
+    assert len(Ambient(free, torch.zeros(2, dtype=torch.float64)).draw(5, 7)) == 0
+
+
+def test_the_number_of_threads_does_not_matter():
+    net, M = flip_flop(99)
+    start = normal((100, 3)) @ M.T
+    threads, results = torch.get_num_threads(), []
+    try:
+        for n_threads in (1, 2):
+            torch.set_num_threads(n_threads)
+            results.append(fixed_points.find(net, candidates=start))
+    finally:
+        torch.set_num_threads(threads)
+    first, second = results
+    assert first.attrs["n_fixed"] == 27
+    for name in ("state", "speed", "eigenvalue", "left_eigenvector", "candidate_speed", "n_seeds"):
+        np.testing.assert_array_equal(first[name], second[name])
 
 
 def test_each_context_is_searched_by_itself():

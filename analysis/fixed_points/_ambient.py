@@ -16,8 +16,9 @@ from torch import Tensor
 from neurornn.analysis._system import System
 from neurornn.random import derive_seed, normal_array, uniform_array
 
-_FAR = 1e6  # times the reach: there every activation that saturates has
-_DECADES = (-1.0, 2.0)  # spread of the states drawn, around the reach
+_FAR = 1e6  # there every activation that saturates has
+_CORNERS = 32
+_DECADES = (-1.0, 2.0)  # spread of the states drawn, around the size of the region
 
 
 class Ambient:
@@ -26,14 +27,15 @@ class Ambient:
     Args:
         system: A bounded system.
         input: Input held.
-        reach: Scale of its states.
     """
 
-    def __init__(self, system: System, input: Tensor, reach: float) -> None:
-        self.system, self.input, self.reach = system, input, reach
-        n = system.n_units
-        sign = torch.as_tensor(np.where(normal_array(derive_seed(0, "far"), n) < 0, -1.0, 1.0))
-        self.leak = self._leak((_FAR * reach * sign).to(system.device)) if system.bounded else None
+    def __init__(self, system: System, input: Tensor) -> None:
+        self.system, self.input = system, input
+        sign = np.where(normal_array(derive_seed(0, "far"), _CORNERS, system.n_units) < 0, -_FAR, _FAR)
+        far = torch.as_tensor(sign, device=system.device)
+        self.leak = self._leak(far[:1]) if system.bounded else None
+        corners = self._image(far) if self.leak is not None else far
+        self.size = corners.square().mean().sqrt().item()
 
     def draw(self, n: int, key: int) -> NDArray[np.float64]:
         """States of the region.
@@ -49,15 +51,15 @@ class Ambient:
             return np.zeros((0, self.system.n_units))
         low, high = _DECADES
         scale = 10 ** (low + (high - low) * uniform_array(derive_seed(key, "scale"), n, 1))
-        y = torch.as_tensor(
-            self.reach * scale * normal_array(derive_seed(key, "ambient"), n, self.system.n_units)
-        )
-        y = y.to(self.system.device)
-        x: NDArray[np.float64] = (y + self.system.drift(y, self.input) / self.leak).cpu().numpy()
+        y = self.size * scale * normal_array(derive_seed(key, "ambient"), n, self.system.n_units)
+        x: NDArray[np.float64] = self._image(torch.as_tensor(y, device=self.system.device)).cpu().numpy()
         return x[np.isfinite(x).all(1)]
 
+    def _image(self, y: Tensor) -> Tensor:
+        return y + self.system.drift(y, self.input) / self.leak
+
     def _leak(self, far: Tensor) -> Tensor | None:
-        J = self.system.jacobian(far[None], self.input)[0]
+        J = self.system.jacobian(far, self.input)[0]
         leak = -J.diagonal()
         rest = J + torch.diag(leak)
         fits = J.isfinite().all() and (leak > 0).all() and rest.abs().sum(1).max() <= 1e-6 * leak.min()

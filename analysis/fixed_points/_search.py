@@ -70,7 +70,7 @@ def search(system: System, input: Tensor, candidates: Tensor, effort: Effort) ->
     order = _shuffled(candidates, effort.seed)
     shuffled = candidates[order]
     pool = Pool(system, input, shuffled, effort)
-    reseeder = Reseeder(shuffled.cpu().numpy(), pool.reach, Ambient(system, input, pool.reach), effort.seed)
+    reseeder = Reseeder(shuffled.cpu().numpy(), pool.reach, Ambient(system, input), effort.seed)
     status, label = np.full(n, UNUSED), np.full(n, -1)
     speed, n_iterations = np.full(n, np.nan), np.zeros(n, dtype=np.int64)
     first = n_rounds = n_seeds = 0

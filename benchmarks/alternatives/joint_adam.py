@@ -80,8 +80,9 @@ class JointAdam:
         x = start.clone().requires_grad_()
         adam = torch.optim.Adam([x], lr=self.learning_rate)
         plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(adam, factor=self.factor, patience=self.patience)
-        before = None
-        for step_number in range(1, self.max_steps + 1):
+        before, n_steps = None, 0
+        while n_steps < self.max_steps:
+            n_steps += 1
             q = 0.5 * (step(x) - x).square().sum(1)
             adam.zero_grad()
             loss = q.mean()
@@ -96,7 +97,7 @@ class JointAdam:
             adam.step()
             plateau.step(loss.detach())
         with torch.no_grad():
-            return x.detach(), 0.5 * (step(x) - x).square().sum(1), step_number
+            return x.detach(), 0.5 * (step(x) - x).square().sum(1), n_steps
 
 
 def distinct(state: Tensor, q: Tensor, radius: float) -> Tensor:
