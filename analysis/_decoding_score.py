@@ -2,16 +2,20 @@
 
 __all__ = ["chance_tests", "corrected_interval", "fold_scores", "seeded"]
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
-from sklearn.base import BaseEstimator, clone
+from scipy.special import stdtrit
 
 from neurornn.random import derive_seed
 
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
 
 def fold_scores(
-    decoder: BaseEstimator,
+    decoder: "BaseEstimator",
     train: tuple[NDArray[np.float64], NDArray[np.float64]],
     test: tuple[NDArray[np.float64], NDArray[np.float64]],
     *,
@@ -30,6 +34,8 @@ def fold_scores(
     Returns:
         Scores ``(train bin, test bin)``: balanced accuracy or R²; NaN where a class is missing or no two targets differ.
     """
+    from sklearn.base import clone
+
     (X, y), (X_test, y_test) = train, test
     n_bins = X.shape[1]
     scores = np.full((n_bins, n_bins), np.nan)
@@ -94,7 +100,7 @@ def corrected_interval(scores: NDArray[np.float64], n_folds: int, confidence: fl
     """
     J = len(scores)
     mean, variance = scores.mean(0), scores.var(0, ddof=1)
-    half = student.ppf(0.5 + confidence / 2, J - 1) * np.sqrt((1 / J + 1 / (n_folds - 1)) * variance)
+    half = stdtrit(J - 1, 0.5 + confidence / 2) * np.sqrt((1 / J + 1 / (n_folds - 1)) * variance)
     return np.stack([mean - half, mean + half], axis=-1)
 
 
@@ -121,7 +127,7 @@ def chance_tests(
     return np.where(missing, np.nan, alone), np.where(missing, np.nan, anywhere)
 
 
-def seeded(decoder: BaseEstimator, seed: int) -> BaseEstimator:
+def seeded(decoder: "BaseEstimator", seed: int) -> "BaseEstimator":
     """A copy of a decoder that draws from the seed wherever it would draw from the global state.
 
     Args:
@@ -131,6 +137,8 @@ def seeded(decoder: BaseEstimator, seed: int) -> BaseEstimator:
     Returns:
         The copy.
     """
+    from sklearn.base import clone
+
     twin = clone(decoder)
     loose = {
         name: derive_seed(seed, "decoder", name) % 2**32

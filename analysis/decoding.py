@@ -3,12 +3,11 @@ r"""What a population says about a task variable, and whether it says it in the 
 __all__ = ["cross_temporal", "plot_cross_temporal", "plot_time_course"]
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, is_classifier
 
 from neurornn.analysis._conditions import groups_of
 from neurornn.analysis._decoding_data import binned, folds_of, presence_patterns, pseudo_trials
@@ -18,6 +17,9 @@ from neurornn.analysis._decoding_score import chance_tests, corrected_interval, 
 from neurornn.provenance import provenance
 from neurornn.random import counter_uniform, derive_seed
 
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
 _log = logging.getLogger(__name__)
 
 
@@ -26,7 +28,7 @@ def cross_temporal(
     target: str,
     *,
     variable: str = "rate",
-    decoder: BaseEstimator | None = None,
+    decoder: "BaseEstimator | None" = None,
     bin_width: float | None = None,
     n_folds: int = 5,
     n_repeats: int = 1,
@@ -162,7 +164,7 @@ def cross_temporal(
     )
 
 
-def _default(classes: int) -> BaseEstimator:
+def _default(classes: int) -> "BaseEstimator":
     from sklearn.linear_model import LogisticRegression, RidgeCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -190,13 +192,15 @@ def _target(
     target: str,
     levels: NDArray[Any],
     member: NDArray[np.intp],
-    decoder: BaseEstimator | None,
+    decoder: "BaseEstimator | None",
 ) -> tuple[int, NDArray[np.float64]]:
     """Number of classes, 0 for a continuous target, and the class or value of each trial."""
     if decoder is not None and not (hasattr(decoder, "fit") and hasattr(decoder, "get_params")):
         raise TypeError(f"decoder must be an estimator of scikit-learn, not fitted: got {decoder!r}.")
     if levels.size < 2:
         raise ValueError(f"'{target}' is {levels[0]} in all trials: there is nothing to decode.")
+    from sklearn.base import is_classifier
+
     numeric = levels.dtype.kind in "biuf"
     as_classes = is_classifier(decoder) if decoder is not None else levels.dtype.kind != "f"
     if as_classes:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.special import bdtr
 
 from neurornn.analysis.behaviour._choices import wilson_interval
 from neurornn.random import derive_seed, uniform_array
@@ -69,7 +69,7 @@ def paired_difference(
         gained, lost = int((difference > 0).sum()), int((difference < 0).sum())
         both = int(((before == 1) & (after == 1)).sum())
         interval = newcombe_interval(both, gained, lost, n - both - gained - lost, confidence=confidence)
-        p = float(binomtest(gained, gained + lost).pvalue) if changed else 1.0
+        p = min(1.0, 2 * float(bdtr(min(gained, lost), changed, 0.5)))  # a fair coin for each that changed
         return Paired((gained - lost) / n, interval, p, n, changed, method)
     tail = (1 - confidence) / 2
     means = _resampled(difference, n_resamples, key)
