@@ -380,7 +380,9 @@ def test_an_edge_that_is_a_cycle_is_no_fixed_point() -> None:
         return torch.stack([a - a**3, pull * b - 2 * c, pull * c + 2 * b], -1) / 20
 
     system = Drift(drift, n_units=3, dt=1.0)
-    found = landscape.edge_states(system, input=[], attractors=[[-1.0, 0, 0], [1.0, 0, 0]], n_rounds=10)
+    found = landscape.edge_states(
+        system, input=[], attractors=[[-1.0, 0, 0], [1.0, 0, 0]], n_rounds=10, duration=1500.0
+    )
     assert not found.converged.any() and found.kind.item() == "no fixed point" and found.n_saddles == 0
     assert np.isnan(found.unstable_rate).all() and found.memory.values.tolist() == [[-1, -1]]
     state = found.edge_state.values[0]
