@@ -34,7 +34,7 @@ class Ambient:
         sign = np.where(normal_array(derive_seed(0, "far"), _CORNERS, system.n_units) < 0, -_FAR, _FAR)
         far = torch.as_tensor(sign, device=system.device)
         self.leak = self._leak(far[:1]) if system.bounded else None
-        corners = self._image(far) if self.leak is not None else far
+        corners = far if self.leak is None else self._image(far, self.leak)
         self.size = corners.square().mean().sqrt().item()
 
     def draw(self, n: int, key: int) -> NDArray[np.float64]:
@@ -52,11 +52,13 @@ class Ambient:
         low, high = _DECADES
         scale = 10 ** (low + (high - low) * uniform_array(derive_seed(key, "scale"), n, 1))
         y = self.size * scale * normal_array(derive_seed(key, "ambient"), n, self.system.n_units)
-        x: NDArray[np.float64] = self._image(torch.as_tensor(y, device=self.system.device)).cpu().numpy()
+        x: NDArray[np.float64] = (
+            self._image(torch.as_tensor(y, device=self.system.device), self.leak).cpu().numpy()
+        )
         return x[np.isfinite(x).all(1)]
 
-    def _image(self, y: Tensor) -> Tensor:
-        return y + self.system.drift(y, self.input) / self.leak
+    def _image(self, y: Tensor, leak: Tensor) -> Tensor:
+        return y + self.system.drift(y, self.input) / leak
 
     def _leak(self, far: Tensor) -> Tensor | None:
         J = self.system.jacobian(far, self.input)[0]

@@ -50,7 +50,7 @@ def find(
     .. math:: \lVert F(x) \rVert \le \epsilon\, \rho\, (1 + \lVert x \rVert)
 
     where :math:`F` is the drift in 1/ms, :math:`\epsilon` the ``tolerance`` and :math:`\rho` the rate of the
-    network in 1/ms (the median over 64 candidates of :math:`\lVert J \rVert_F / \sqrt N` with the Jacobian :math:`J`,
+    network in 1/ms (the median over 16 candidates of :math:`\lVert J \rVert_F / \sqrt N` with the Jacobian :math:`J`,
     about one over the time constant). Points that converged are refined to rounding level and merged where their
     distance is below the sum of their error bounds, or :math:`10^{-8} (1 + \lVert x \rVert)`. A candidate that
     comes to a minimum of the speed :math:`\lVert F \rVert` which is not 0 is a *slow point*: no fixed point, but the
@@ -93,8 +93,8 @@ def find(
             contexts, another one whose coordinate names them. Zero if None. Every candidate is tried in every
             context.
         n_rounds: Rounds of new seeds, at most, for each context.
-        wave: Number of candidates tried at a time, and of midpoints between points where no more than half as many
-            points are known.
+        wave: Number of candidates tried at a time (at most 64 in the first wave), and of midpoints between points
+            where no more than half as many points are known.
         adaptive: Whether to leave the remaining candidates unused once a wave brings nothing new and the index sum
             does not speak against it.
         tolerance: :math:`\epsilon` above.

@@ -81,7 +81,6 @@ class Pool:
         nothing = candidates[:0]
         self.roots = self._examine(nothing)
         self.slow = self._solve(nothing)
-        self.hits = np.zeros(0, dtype=np.int64)
 
     @property
     def n_known(self) -> int:
@@ -179,8 +178,6 @@ class Pool:
             self.roots = _joined(self.roots, fresh, kept)
             new = label >= len(known)
             label[new] = renamed[label[new] - len(known)]
-        self.hits = np.concatenate([self.hits, np.zeros(len(self.roots.state) - len(known), dtype=np.int64)])
-        np.add.at(self.hits, label, 1)
         return label
 
     def _absorb_slow(self, solved: Solved) -> NDArray[np.int64]:
