@@ -49,6 +49,22 @@ def test_an_imperfect_pitchfork_is_followed_around_its_bend(epsilon: float) -> N
     assert (lower.state.values < 0).all()
 
 
+def test_plain_steps_along_the_tangent_do_jump_at_such_a_bend() -> None:
+    """The control: the same predictor and corrector without any test of the step."""
+    epsilon = 1e-6
+    y, t = np.array([epsilon / 1.025, -1.025]), np.array([0.0, 1.0])
+    while y[1] < 1:
+        guess = y + 0.05 * t
+        y = guess.copy()
+        for _ in range(10):
+            slope = np.array([y[1] - 3 * y[0] ** 2, y[0]])
+            residual = np.array([y[1] * y[0] - y[0] ** 3 + epsilon, t @ (y - guess)])
+            y = y - np.linalg.solve(np.stack([slope, t]), residual)
+        across = np.array([-slope[1], slope[0]]) / np.linalg.norm(slope)
+        t = across * np.sign(across @ t)
+    assert y[0] < 0 < y[1]  # the branch it began on has x > 0 everywhere
+
+
 @pytest.mark.parametrize("gap", [1e-2, 1e-5, 1e-8])
 def test_hyperbolas_that_nearly_touch_are_told_apart(gap: float) -> None:
     network, across = scalar(lambda x, p: x**2 - p**2 - gap, -1.0, 1.0)

@@ -177,6 +177,23 @@ def test_starts_from_a_search_and_each_branch_once() -> None:
     assert ds.start_branch.values.tolist() == [0, 0, 0]
 
 
+def test_the_diagram_holds_as_many_points_as_a_complete_search() -> None:
+    A = np.random.default_rng(1).normal(size=(5, 5))
+    network = neurornn.CTRNN(1, 5, 1, activation="tanh", bias=False, dtype=torch.float64)
+    network.W_rec = torch.as_tensor(0.75 * (A + A.T) / np.sqrt(5))
+    ds = trace(network, ParameterPath(linear_gain, 0.2, 4.0), np.zeros(5))
+    stronger = linear_gain(copy.deepcopy(network), 4.0)
+    points = fixed_points.find(stronger, candidates=4 * np.random.default_rng(0).normal(size=(200, 5)))
+    ends = (ds.special_kind.values == "end") & (ds.special_parameter.values == 4.0)
+    assert ends.sum() == points.attrs["n_fixed"] == 3 and points.completeness.item() == "consistent"
+    found = ds.special_state.values[ends]
+    for state in points.state.values:
+        assert np.linalg.norm(found - state, axis=1).min() < 1e-8
+    back = trace(network, ParameterPath(linear_gain, 0.2, 4.0), points, at=4.0)
+    assert back.n_branches == ds.n_branches
+    np.testing.assert_allclose(special(back, "pitchfork"), special(ds, "pitchfork"), atol=1e-10)
+
+
 def test_every_end_has_its_reason() -> None:
     base, path = family(lambda x, p: (p - 1) * x + 1)
     assert trace(base, path(0.0, 2.0), [1.0], max_state=10.0).curve_last_end.item() == "state too large"

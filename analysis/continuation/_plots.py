@@ -83,13 +83,20 @@ def plot_diagram(
                 marks[chosen],
                 linestyle="none",
                 zorder=3,
-                label=f"{kind_name} ({chosen.sum()})",
+                label=f"{kind_name} ({_n_places(ds, chosen)})",
                 **style,
             )
     axes.set(xlabel=label(ds["parameter"]), ylabel=default if name is None else name)
     axes.margins(x=0.03, y=0.06)
     legend_beside(axes)
     return axes
+
+
+def _n_places(ds: xr.Dataset, chosen: NDArray[np.bool_]) -> int:
+    """Number of distinct points: one where branches meet may be listed on each of them."""
+    states = ds["special_state"].transpose("special", "unit").values[chosen]
+    places = np.column_stack([states, ds["special_parameter"].values[chosen]])
+    return len(np.unique(places.round(6) + 0.0, axis=0))
 
 
 def _projected(

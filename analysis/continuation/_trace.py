@@ -44,8 +44,8 @@ def trace(
     * ``"branch point"``: other points where branches meet, such as those of several identical units;
     * ``"hopf"``: a complex pair of eigenvalues crosses the imaginary axis, with its frequency. Neutral saddles (a
       real pair of opposite sign) are none;
-    * ``"kink"``: an eigenvalue jumps across the axis where the drift is not differentiable; located to the shortest
-      step only;
+    * ``"kink"``: an eigenvalue jumps across the axis where the drift is not differentiable, at a corner of the
+      branch;
     * ``"end"``: the branch was followed no further, for the reason in ``special_note``.
 
     Derivatives along the path are central differences of the drift in float64, with a relative error of about
