@@ -190,13 +190,12 @@ def memory() -> float:
 
 
 def _large() -> None:
-    """Three bits held by groups of units, with random weights besides: 27 fixed points in 1,024 units."""
+    """Three bits held by groups of 1,024 units, with weak random weights besides: 27 fixed points."""
     units, rng = 1024, np.random.default_rng(0)
-    M = rng.standard_normal((units, 3))
-    M = np.linalg.qr(M)[0] * units**0.5
-    network = neurornn.CTRNN(1, units, 1, activation="tanh", dtype=torch.float64)
+    M = np.eye(3)[np.arange(units) % 3]
+    network = neurornn.CTRNN(1, units, 1, activation="tanh", bias=False, dtype=torch.float64)
     network.W_rec = torch.as_tensor(
-        3 * M @ M.T / units + 0.3 * rng.standard_normal((units, units)) / units**0.5
+        2 * M / M.sum(0) @ M.T + 0.1 * rng.standard_normal((units, units)) / units**0.5
     )
     start = rng.standard_normal((N_CANDIDATES, 3)) @ M.T + 0.1 * rng.standard_normal((N_CANDIDATES, units))
     found = fixed_points.find(network, candidates=start)
