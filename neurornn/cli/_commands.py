@@ -18,6 +18,7 @@ from neurornn.cli._none import optional_int
 from neurornn.cli._options import NetworkOptions, ObjectiveOptions, TrainingOptions
 from neurornn.cli._tasks import make_task, task_list, task_page
 from neurornn.report import flat, page_is_current
+from neurornn.report.examinations import EXAMINATIONS
 from neurornn.runs import Run
 
 _log = logging.getLogger(__name__)
@@ -130,14 +131,25 @@ class Analyze:
     Attributes:
         folder: Folder of the run.
         seed: Seed of the search for fixed points and of the bootstrap.
+        also: Further analyses, by name, or 'all' of them. They are added to what is there.
     """
 
     folder: RunFolder
     seed: int = 0
+    also: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(metavar="NAME", help_behavior_hint=f"(any of: {', '.join(EXAMINATIONS)})"),
+    ] = ()
 
     def run(self) -> None:
         """Analyse and save."""
-        _table(pipeline.analyze(Run.open(self.folder), self.seed))
+        unknown = sorted({*self.also} - {*EXAMINATIONS, "all"})
+        if unknown:
+            raise ValueError(
+                f"There is no analysis '{unknown[0]}'. There are: {', '.join(EXAMINATIONS)}, and all of them with 'all'."
+            )
+        also = tuple(EXAMINATIONS) if "all" in self.also else self.also
+        _table(pipeline.analyze(Run.open(self.folder), self.seed, also))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from neurornn.report import (
     current_analysis,
     current_trials,
     dissect,
+    examinations,
     metrics_of,
     trials_origin,
     write_report,
@@ -162,17 +164,31 @@ def simulate(run: Run, n_trials: int | None, seed: int | None) -> xr.Dataset:
     return data
 
 
-def analyze(run: Run, seed: int) -> dict[str, Any]:
+def analyze(run: Run, seed: int, also: Sequence[str] = ()) -> dict[str, Any]:
     """Dissect the trained network of a run; trials are simulated if there are none of its weights.
+
+    Further analyses are added to what the run holds if it was dissected with the same seed, and saved one by one.
 
     Args:
         run: A run with weights.
         seed: Seed of candidates and bootstrap.
+        also: Names of further analyses.
 
     Returns:
         The headline numbers, also saved.
     """
-    return _analyze(run, _trials(run), seed)
+    data = _trials(run)
+    tree = current_analysis(run) if also else None
+    if tree is None or tree.attrs.get("seed") != seed:
+        _analyze(run, data, seed)
+        tree = run.load_analysis()
+    network, task = run.load_network(), task_of(run)
+    for name in also:
+        tree = examinations.examine(examinations.Subject(network, task, data, tree, seed), name)
+        run.save_analysis(tree)
+    metrics = metrics_of(tree, data, run.load_history())
+    run.save_metrics(metrics)
+    return metrics
 
 
 def dissected(run: Run) -> dict[str, Any]:
@@ -220,7 +236,7 @@ def _trials(run: Run) -> xr.Dataset:
 def _analyze(run: Run, data: xr.Dataset, seed: int) -> dict[str, Any]:
     network, task, history = run.load_network(), task_of(run), run.load_history()
     tree = dissect(network, task, data, seed=seed)
-    tree.attrs[MADE_FROM] = analysis_origin(run)
+    tree.attrs |= {MADE_FROM: analysis_origin(run), "seed": seed}
     run.save_analysis(tree)
     metrics = metrics_of(tree, data, history)
     run.save_metrics(metrics)

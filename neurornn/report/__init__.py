@@ -7,6 +7,7 @@ __all__ = [
     "current_analysis",
     "current_trials",
     "dissect",
+    "examinations",
     "flat",
     "metrics_of",
     "page",
@@ -15,6 +16,7 @@ __all__ = [
     "write_report",
 ]
 
+from neurornn.report import examinations as examinations
 from neurornn.report._dissect import dissect as dissect
 from neurornn.report._metrics import flat as flat
 from neurornn.report._metrics import metrics_of as metrics_of

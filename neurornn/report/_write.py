@@ -14,6 +14,7 @@ from neurornn.connectivity import spectrum_report
 from neurornn.networks import CTRNN
 from neurornn.report import _figures as figures
 from neurornn.report import _state_figures as state_figures
+from neurornn.report import examinations
 from neurornn.report._dissect import contexts_of
 from neurornn.report._mechanism import mechanism_figure, mechanism_table
 from neurornn.report._metrics import metrics_of
@@ -60,6 +61,7 @@ def write_report(run: Run) -> Path:
             *_behaviour(data, tree),
             *_space(data, tree),
             _mechanism(tree),
+            *examinations.sections(tree),
             _weights(network),
             Section("How it was made", text=str(network), table=provenance_table(run, data)),
         ],
