@@ -11,8 +11,13 @@ import xarray as xr
 from neurornn._threads import single_threaded
 from neurornn.report._page import Section
 from neurornn.report.examinations._base import AbstractExamination, Subject
+from neurornn.report.examinations._basins import Basins
+from neurornn.report.examinations._continuation import Continuation
+from neurornn.report.examinations._decoding import Decoding
 from neurornn.report.examinations._interventions import Interventions
+from neurornn.report.examinations._low_rank import Reduction
 from neurornn.report.examinations._lyapunov import Lyapunov
+from neurornn.report.examinations._population import Demixed, Rotations, Targeted
 
 _log = logging.getLogger(__name__)
 

@@ -1,0 +1,67 @@
+"""What happens to the fixed points on the way from one situation to another?"""
+
+__all__ = ["Continuation"]
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from typing_extensions import override
+
+from neurornn.analysis import continuation
+from neurornn.report._page import Section
+from neurornn.report._panels import clean, panels, words
+from neurornn.report.examinations._base import AbstractExamination, Subject
+
+_MOST_POINTS = 2000
+_SPECIAL = ("fold", "pitchfork", "transcritical", "branch point", "hopf", "kink")
+
+
+class Continuation(AbstractExamination):
+    """Fixed points of the first situation, followed while its input turns into that of each other one."""
+
+    name = "continuation"
+    heading = "From situation to situation"
+
+    @override
+    def examine(self, subject: Subject) -> Mapping[str, xr.Dataset]:
+        (first, origin), *others = subject.situations.items()
+        points = subject.points
+        start = points["state"].values[
+            (points["context"].values == first) & (points["kind"].values == "fixed")
+        ]
+        if not others:
+            raise ValueError(f"There is one situation only, '{first}': no way leads anywhere.")
+        if not len(start):
+            raise ValueError(f"There is no fixed point in '{first}' to start from.")
+        axis = subject.tree["components"].to_dataset()["component_vector"].isel(component=0)
+        found = {}
+        for name, held in others:
+            path = continuation.InputPath(origin, held, name=f"from {words(first)} to {words(name)}")
+            diagram = continuation.trace(subject.still, path, start, max_points=_MOST_POINTS)
+            found[name] = diagram.assign(axis=("unit", axis.values))
+        return found
+
+    @override
+    def section(self, found: Mapping[str, xr.Dataset], tree: xr.DataTree) -> Section:
+        figure, axes = panels(len(found), height=4.0, share=False, per_row=1 if len(found) == 1 else 2)
+        for ax, diagram in zip(axes, found.values(), strict=True):
+            axis = diagram["axis"].values
+            continuation.plot_diagram(diagram, projection=axis, name="state along PC 1", ax=ax)
+        return Section(
+            self.heading,
+            clean(figure),
+            "The first principal component of the fixed points against the position between two inputs.",
+            "Fixed points of the first situation, followed while the held input turns into that of another (pseudo-arclength "
+            "continuation, around folds, on all branches that connect). What is not connected to them is not shown.",
+            table={f"to {words(name)}": _told(diagram) for name, diagram in found.items()},
+        )
+
+
+def _told(diagram: xr.Dataset) -> str:
+    kinds = diagram["special_kind"].values.astype(str)
+    counts = [f"{(kinds == kind).sum()} × {kind}" for kind in _SPECIAL if (kinds == kind).any()]
+    ends = np.unique(np.concatenate([diagram["curve_first_end"].values, diagram["curve_last_end"].values]))
+    n = diagram.sizes["curve"]
+    branches = f"{n} branch" if n == 1 else f"{n} branches"
+    return f"{branches}; {', '.join(counts) or 'no bifurcation'}; ends: {', '.join(map(str, ends))}"
