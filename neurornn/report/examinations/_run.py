@@ -13,7 +13,6 @@ from neurornn.report._page import Section
 from neurornn.report.examinations._base import AbstractExamination, Subject
 from neurornn.report.examinations._basins import Basins
 from neurornn.report.examinations._continuation import Continuation
-from neurornn.report.examinations._decoding import Decoding
 from neurornn.report.examinations._interventions import Interventions
 from neurornn.report.examinations._low_rank import Reduction
 from neurornn.report.examinations._lyapunov import Lyapunov
@@ -21,9 +20,17 @@ from neurornn.report.examinations._population import Demixed, Rotations, Targete
 
 _log = logging.getLogger(__name__)
 
-EXAMINATIONS: Final[dict[str, AbstractExamination]] = {
-    each.name: each for each in (Interventions(), Lyapunov())
-}
+_ORDER: Final[tuple[AbstractExamination, ...]] = (
+    Targeted(),
+    Demixed(),
+    Rotations(),
+    Basins(),
+    Continuation(),
+    Lyapunov(),
+    Interventions(),
+    Reduction(),
+)
+EXAMINATIONS: Final[dict[str, AbstractExamination]] = {each.name: each for each in _ORDER}
 """By name; their cards stand in this order."""
 _GROUP, _PROBLEMS = "also", "problems_also"
 
