@@ -24,7 +24,9 @@ class Basins(AbstractExamination):
 
     @override
     def examine(self, subject: Subject) -> Mapping[str, xr.Dataset]:
-        states = subject.data["state"].where(subject.data["valid"] > 0).values.reshape(-1, subject.network.n_units)
+        states = (
+            subject.data["state"].where(subject.data["valid"] > 0).values.reshape(-1, subject.network.n_units)
+        )
         states = states[np.isfinite(states).all(1)]
         plane = landscape.Plane.from_pca(subject.tree["components"].to_dataset())
         extent = plane.extent(subject.data["state"].where(subject.data["valid"] > 0))
@@ -39,17 +41,27 @@ class Basins(AbstractExamination):
             )
             known = points["state"].values[here]
             options = {"input": held, "attractors": known if len(known) else None}
-            found[f"map of {name}"] = landscape.basins(subject.still, plane, extent=extent, n=_GRID, **options)
+            found[f"map of {name}"] = landscape.basins(
+                subject.still, plane, extent=extent, n=_GRID, **options
+            )
             found[f"shares of {name}"] = landscape.basin_fractions(
-                subject.still, landscape.Given(states), n=min(_STATES, len(states)), seed=subject.seed, **options
+                subject.still,
+                landscape.Given(states),
+                n=min(_STATES, len(states)),
+                seed=subject.seed,
+                **options,
             )
         return found
 
     @override
     def section(self, found: Mapping[str, xr.Dataset], tree: xr.DataTree) -> Section:
-        maps = {words(key.removeprefix("map of ")): ds for key, ds in found.items() if key.startswith("map of ")}
+        maps = {
+            words(key.removeprefix("map of ")): ds for key, ds in found.items() if key.startswith("map of ")
+        }
         shares = {
-            words(key.removeprefix("shares of ")): ds for key, ds in found.items() if key.startswith("shares of ")
+            words(key.removeprefix("shares of ")): ds
+            for key, ds in found.items()
+            if key.startswith("shares of ")
         }
         figure, axes = panels(len(maps), height=4.6)
         landscape.side_by_side(maps, axes=axes)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from neurornn.analysis import continuation
@@ -18,7 +19,7 @@ _SPECIAL = ("fold", "pitchfork", "transcritical", "branch point", "hopf", "kink"
 
 
 class Continuation(AbstractExamination):
-    """Fixed points of the first situation, followed while its input turns into that of each other one."""
+    """Fixed points, followed while the input of the first situation turns into that of each other one."""
 
     name = "continuation"
     heading = "From situation to situation"
@@ -26,20 +27,22 @@ class Continuation(AbstractExamination):
     @override
     def examine(self, subject: Subject) -> Mapping[str, xr.Dataset]:
         (first, origin), *others = subject.situations.items()
-        points = subject.points
-        start = points["state"].values[
-            (points["context"].values == first) & (points["kind"].values == "fixed")
-        ]
         if not others:
             raise ValueError(f"There is one situation only, '{first}': no way leads anywhere.")
-        if not len(start):
-            raise ValueError(f"There is no fixed point in '{first}' to start from.")
         axis = subject.tree["components"].to_dataset()["component_vector"].isel(component=0)
         found = {}
         for name, held in others:
             path = continuation.InputPath(origin, held, name=f"from {words(first)} to {words(name)}")
-            diagram = continuation.trace(subject.still, path, start, max_points=_MOST_POINTS)
-            found[name] = diagram.assign(axis=("unit", axis.values))
+            ends = [_fixed(subject, each) for each in (first, name)]
+            begin = int(len(ends[1]) > len(ends[0]))
+            if not len(ends[begin]):
+                raise ValueError(f"There is no fixed point in '{first}' or '{name}' to start from.")
+            diagram = continuation.trace(
+                subject.still, path, ends[begin], at=float(begin), max_points=_MOST_POINTS
+            )
+            found[name] = diagram.assign(axis=("unit", axis.values)).assign_attrs(
+                begun_in=(first, name)[begin]
+            )
         return found
 
     @override
@@ -52,10 +55,17 @@ class Continuation(AbstractExamination):
             self.heading,
             clean(figure),
             "The first principal component of the fixed points against the position between two inputs.",
-            "Fixed points of the first situation, followed while the held input turns into that of another (pseudo-arclength "
-            "continuation, around folds, on all branches that connect). What is not connected to them is not shown.",
+            "Fixed points of that of two situations which has more of them, followed while the held input turns into that of the "
+            "other (pseudo-arclength continuation, around folds, on all branches that connect). What is not connected to them is not "
+            "shown.",
             table={f"to {words(name)}": _told(diagram) for name, diagram in found.items()},
         )
+
+
+def _fixed(subject: Subject, situation: str) -> NDArray[np.float64]:
+    points = subject.points
+    here = (points["context"].values == situation) & (points["kind"].values == "fixed")
+    return np.asarray(points["state"].values[here])
 
 
 def _told(diagram: xr.Dataset) -> str:
@@ -64,4 +74,4 @@ def _told(diagram: xr.Dataset) -> str:
     ends = np.unique(np.concatenate([diagram["curve_first_end"].values, diagram["curve_last_end"].values]))
     n = diagram.sizes["curve"]
     branches = f"{n} branch" if n == 1 else f"{n} branches"
-    return f"{branches}; {', '.join(counts) or 'no bifurcation'}; ends: {', '.join(map(str, ends))}"
+    return f"begun in {words(diagram.attrs['begun_in'])}: {branches}; {', '.join(counts) or 'no bifurcation'}; ends: {', '.join(map(str, ends))}"

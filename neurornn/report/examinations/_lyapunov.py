@@ -13,7 +13,7 @@ from neurornn.report._page import Section
 from neurornn.report._panels import clean, panels, words
 from neurornn.report.examinations._base import AbstractExamination, Subject
 
-_SPANS = 400  # time constants that count
+_SPANS = 1000  # time constants that count
 _MOST = 10  # exponents
 
 

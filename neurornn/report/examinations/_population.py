@@ -13,6 +13,8 @@ from neurornn.report._page import Section
 from neurornn.report._panels import clean, panels, words
 from neurornn.report.examinations._base import AbstractExamination, Subject
 
+_MOST_COLOURS = 6
+
 
 class Targeted(AbstractExamination):
     """Targeted dimensionality reduction: one axis for the choice, for each stimulus and for the context."""
@@ -58,7 +60,11 @@ class Demixed(AbstractExamination):
     def examine(self, subject: Subject) -> Mapping[str, xr.Dataset]:
         data = decided(subject)
         parameters = ["context", "choice"] if "context" in subject.conditions else ["choice"]
-        return {"components": dpca.fit(data, parameters=parameters, missing="drop", n_repeats=3, seed=subject.seed)}
+        return {
+            "components": dpca.fit(
+                data, parameters=parameters, n_components=3, missing="drop", n_repeats=3, seed=subject.seed
+            )
+        }
 
     @override
     def section(self, found: Mapping[str, xr.Dataset], tree: xr.DataTree) -> Section:
@@ -73,7 +79,9 @@ class Demixed(AbstractExamination):
             "Demixed principal components (Kobak et al., 2016) of condition averages. A well demixed component has one colour. "
             "Regularised by the error on held-out trials.",
             table={
-                words(name): f"{100 * float(fit['marginal_variance'].sel(marginalisation=name)) / total:.1f} % of the variance"
+                words(
+                    name
+                ): f"{100 * float(fit['marginal_variance'].sel(marginalisation=name)) / total:.1f} % of the variance"
                 for name in map(str, fit["marginalisation"].values)
             },
         )
@@ -97,7 +105,9 @@ class Rotations(AbstractExamination):
     def section(self, found: Mapping[str, xr.Dataset], tree: xr.DataTree) -> Section:
         fit = found["planes"]
         figure, (left, right) = panels(2, height=4.0, share=False)
-        jpca.plot_plane(fit, plane=int(np.argmax(fit["variance_ratio"].values)), ax=left)
+        names = [str(name) for name, each in fit.coords.items() if each.dims == ("condition",)]
+        hue = next((name for name in names if np.unique(fit[name].values).size <= _MOST_COLOURS), None)
+        jpca.plot_plane(fit, plane=int(np.argmax(fit["variance_ratio"].values)), hue=hue, ax=left)
         jpca.plot_frequencies(fit, ax=right)
         return Section(
             self.heading,

@@ -13,6 +13,7 @@ from neurornn.report._page import Section
 from neurornn.report.examinations._base import AbstractExamination, Subject
 from neurornn.report.examinations._basins import Basins
 from neurornn.report.examinations._continuation import Continuation
+from neurornn.report.examinations._decoding import Decoding
 from neurornn.report.examinations._interventions import Interventions
 from neurornn.report.examinations._low_rank import Reduction
 from neurornn.report.examinations._lyapunov import Lyapunov
@@ -24,6 +25,7 @@ _ORDER: Final[tuple[AbstractExamination, ...]] = (
     Targeted(),
     Demixed(),
     Rotations(),
+    Decoding(),
     Basins(),
     Continuation(),
     Lyapunov(),
