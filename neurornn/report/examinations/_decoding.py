@@ -15,7 +15,7 @@ from neurornn.report.examinations._base import AbstractExamination, Subject
 from neurornn.report.examinations._population import decided
 
 _BINS = 20
-_NULL = 20
+_NULL = 0
 
 
 class Decoding(AbstractExamination):
