@@ -5,6 +5,7 @@ import io
 import json
 
 import pytest
+import torch
 import xarray as xr
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -19,7 +20,9 @@ from neurornn.runs import Run
 @pytest.fixture(scope="module")
 def subject():
     task = tasks.make("context-decision")
-    network = neurornn.CTRNN(task.n_inputs, 20, task.n_outputs, dale=neurornn.Dale(), sigma_rec=0.1)
+    network = neurornn.CTRNN(task.n_inputs, 20, task.n_outputs, activation="tanh", sigma_rec=0.1)
+    with torch.random.fork_rng():
+        neurornn.train(network, task, n_steps=80, batch_size=32, n_validation=72, validate_every=80)
     data = neurornn.simulate(network, task.sample(144, seed=1, balanced=True), task=task, seed=1)
     return Subject(network, task, data, dissect(network, task, data), 0)
 
@@ -75,7 +78,7 @@ def test_an_examination_that_fails_says_why(subject, monkeypatch):
 
 
 def test_what_is_no_examination_is_refused(subject):
-    with pytest.raises(ValueError, match=r"no analysis 'magic'\. There are: interventions"):
+    with pytest.raises(ValueError, match=r"no analysis 'magic'\. There are: tdr"):
         examine(subject, "magic")
 
 

@@ -40,16 +40,17 @@ class Basins(AbstractExamination):
                 & ~points["marginal"].values.astype(bool)
             )
             known = points["state"].values[here]
-            options = {"input": held, "attractors": known if len(known) else None}
+            given = known if len(known) else None
             found[f"map of {name}"] = landscape.basins(
-                subject.still, plane, extent=extent, n=_GRID, **options
+                subject.still, plane, extent=extent, n=_GRID, input=held, attractors=given
             )
             found[f"shares of {name}"] = landscape.basin_fractions(
                 subject.still,
                 landscape.Given(states),
                 n=min(_STATES, len(states)),
                 seed=subject.seed,
-                **options,
+                input=held,
+                attractors=given,
             )
         return found
 

@@ -10,6 +10,7 @@ import xarray as xr
 
 from neurornn._threads import single_threaded
 from neurornn.report._page import Section
+from neurornn.report.examinations._attractors import Attractors
 from neurornn.report.examinations._base import AbstractExamination, Subject
 from neurornn.report.examinations._basins import Basins
 from neurornn.report.examinations._continuation import Continuation
@@ -26,6 +27,7 @@ _ORDER: Final[tuple[AbstractExamination, ...]] = (
     Demixed(),
     Rotations(),
     Decoding(),
+    Attractors(),
     Basins(),
     Continuation(),
     Lyapunov(),
