@@ -15,6 +15,7 @@ from neurornn.analysis.fixed_points import _newton, _roots
 from neurornn.analysis.fixed_points._mixing import mix
 from neurornn.analysis.fixed_points._newton import FIXED, LOST, SLOW, Solved
 from neurornn.analysis.fixed_points._reseed import SMALL
+from neurornn.analysis.fixed_points._relaxing import relax
 from neurornn.analysis.fixed_points._roots import RESOLUTION, Roots
 
 _SPACING = 0.05  # of the spread of the candidates: distance of the points listed of a continuum
@@ -105,7 +106,8 @@ class Pool:
         """Search from some states.
 
         Cheap iterations come first. Newton's method with a Jacobian for each state takes over those that do not
-        arrive; in a small network it takes every state, for what else it may find.
+        arrive; in a small network it takes every state, for what else it may find, and in a large one it starts from
+        where the flow takes them as well.
 
         Args:
             start: States, ``(batch, unit)``.
@@ -135,6 +137,7 @@ class Pool:
             solved = self._solve(start)
             self._absorb(cheap)
         else:
+            self._absorb(self._solve(relax(self.system, self.input, start, rate=self.rate)))
             solved = cheap
             rest = (~mixed.arrived).nonzero().squeeze(1)
             for column, fresh in zip(solved, self._solve(start[rest]), strict=True):
