@@ -1,9 +1,39 @@
 """Analyses of networks and recordings."""
 
-__all__ = ["behaviour", "fixed_points", "landscape", "pca", "systems"]
+__all__ = [
+    "attractors",
+    "behaviour",
+    "continuation",
+    "cycles",
+    "decoding",
+    "dpca",
+    "fixed_points",
+    "interventions",
+    "jpca",
+    "landscape",
+    "low_rank",
+    "lyapunov",
+    "mechanism",
+    "pca",
+    "subspaces",
+    "systems",
+    "tdr",
+]
 
+from neurornn.analysis import attractors as attractors
 from neurornn.analysis import behaviour as behaviour
+from neurornn.analysis import continuation as continuation
+from neurornn.analysis import cycles as cycles
+from neurornn.analysis import decoding as decoding
+from neurornn.analysis import dpca as dpca
 from neurornn.analysis import fixed_points as fixed_points
+from neurornn.analysis import interventions as interventions
+from neurornn.analysis import jpca as jpca
 from neurornn.analysis import landscape as landscape
+from neurornn.analysis import low_rank as low_rank
+from neurornn.analysis import lyapunov as lyapunov
+from neurornn.analysis import mechanism as mechanism
 from neurornn.analysis import pca as pca
+from neurornn.analysis import subspaces as subspaces
 from neurornn.analysis import systems as systems
+from neurornn.analysis import tdr as tdr

@@ -12,8 +12,8 @@ from sklearn.svm import LinearSVC
 
 from neurornn import CTRNN, simulate, tasks
 from neurornn.analysis import decoding
-from neurornn.analysis._decoding_data import folds_of, pseudo_trials
-from neurornn.analysis._decoding_score import corrected_interval
+from neurornn.analysis.decoding._data import folds_of, pseudo_trials
+from neurornn.analysis.decoding._score import corrected_interval
 
 FAST = LinearDiscriminantAnalysis()
 

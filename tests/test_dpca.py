@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from neurornn.analysis import dpca
-from neurornn.analysis._demixing import Regression, noise_covariance
-from neurornn.analysis._marginal import cells_of, groups_of_terms, marginalise
+from neurornn.analysis.dpca._demixing import Regression, noise_covariance
+from neurornn.analysis.dpca._marginal import cells_of, groups_of_terms, marginalise
 
 TERMS = [("a",), ("b",), ("time",), ("a", "b"), ("a", "time"), ("b", "time"), ("a", "b", "time")]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import expm
 
 from neurornn.analysis import jpca
-from neurornn.analysis._rotations import fit_rotation, planes_of
+from neurornn.analysis.jpca._rotations import fit_rotation, planes_of
 
 
 def random_rotation(n: int, seed: int) -> NDArray[np.float64]:

@@ -11,8 +11,8 @@ from toys import FORMS, toy_trials
 
 from neurornn import CTRNN, Dale, simulate, tasks
 from neurornn.analysis import low_rank
-from neurornn.analysis._low_rank_parts import Parts, padded, target_of
 from neurornn.analysis._system import freeze
+from neurornn.analysis.low_rank._parts import Parts, padded, target_of
 
 N = 16
 

@@ -14,8 +14,8 @@ from neurornn.analysis._system import System
 from neurornn.analysis.fixed_points import _newton, _roots
 from neurornn.analysis.fixed_points._mixing import mix
 from neurornn.analysis.fixed_points._newton import FIXED, LOST, SLOW, Solved
-from neurornn.analysis.fixed_points._reseed import SMALL
 from neurornn.analysis.fixed_points._relaxing import relax
+from neurornn.analysis.fixed_points._reseed import SMALL
 from neurornn.analysis.fixed_points._roots import RESOLUTION, Roots
 
 _SPACING = 0.05  # of the spread of the candidates: distance of the points listed of a continuum

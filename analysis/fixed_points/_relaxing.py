@@ -6,7 +6,6 @@ memories goes to the one in whose basin it lies.
 
 __all__ = ["relax"]
 
-import torch
 from torch import Tensor
 
 from neurornn.analysis._system import System

@@ -15,10 +15,10 @@ References:
 
 __all__ = ["Free", "LowRank", "fit", "plot_fit", "plot_ranks", "sweep", "truncate"]
 
-from neurornn.analysis._low_rank_parts import Free as Free
-from neurornn.analysis._low_rank_plots import plot_fit as plot_fit
-from neurornn.analysis._low_rank_plots import plot_ranks as plot_ranks
-from neurornn.analysis._low_rank_reduce import LowRank as LowRank
-from neurornn.analysis._low_rank_reduce import fit as fit
-from neurornn.analysis._low_rank_reduce import truncate as truncate
-from neurornn.analysis._low_rank_sweep import sweep as sweep
+from neurornn.analysis.low_rank._parts import Free as Free
+from neurornn.analysis.low_rank._plots import plot_fit as plot_fit
+from neurornn.analysis.low_rank._plots import plot_ranks as plot_ranks
+from neurornn.analysis.low_rank._reduce import LowRank as LowRank
+from neurornn.analysis.low_rank._reduce import fit as fit
+from neurornn.analysis.low_rank._reduce import truncate as truncate
+from neurornn.analysis.low_rank._sweep import sweep as sweep

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from neurornn.analysis import _linear
 from neurornn.analysis._conditions import activity
-from neurornn.analysis._demixing import Regression
-from neurornn.analysis._marginal import Cells, Groups, cells_of, groups_of_terms, marginalise
+from neurornn.analysis.dpca._demixing import Regression
+from neurornn.analysis.dpca._marginal import Cells, Groups, cells_of, groups_of_terms, marginalise
 from neurornn.provenance import provenance
 from neurornn.random import derive_seed
 

@@ -1,6 +1,6 @@
 r"""Principal components of population activity, of networks and of recordings alike."""
 
-__all__ = ["fit", "participation_ratio", "plot_trajectories", "plot_variance", "project"]
+__all__ = ["fit", "participation_ratio", "project"]
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,8 +10,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurornn.analysis._conditions import activity, condition_average
-from neurornn.analysis._pca_plots import plot_trajectories as plot_trajectories
-from neurornn.analysis._pca_plots import plot_variance as plot_variance
 from neurornn.provenance import provenance
 
 

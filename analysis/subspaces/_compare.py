@@ -1,6 +1,6 @@
 r"""Do two pieces of activity live in the same space? Principal angles and the alignment index, with chance levels."""
 
-__all__ = ["alignment_index", "plot_alignment", "plot_angles", "principal_angles"]
+__all__ = ["alignment_index", "principal_angles"]
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,8 +10,6 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from neurornn.analysis._conditions import activity, condition_average
-from neurornn.analysis._subspace_plots import plot_alignment as plot_alignment
-from neurornn.analysis._subspace_plots import plot_angles as plot_angles
 from neurornn.provenance import provenance
 from neurornn.random import derive_seed, normal_array
 

@@ -1,6 +1,6 @@
 r"""Targeted dimensionality reduction: axes of task variables, of networks and of recordings alike."""
 
-__all__ = ["Recipe", "fit", "plot_angles", "plot_norms", "plot_trajectories", "project"]
+__all__ = ["fit", "project"]
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neurornn.analysis import _linear, _targeted
+from neurornn.analysis import _linear
 from neurornn.analysis._conditions import activity
 from neurornn.analysis._regression import design, regress, smooth
-from neurornn.analysis._targeted import Recipe as Recipe
-from neurornn.analysis._tdr_plots import plot_angles as plot_angles
-from neurornn.analysis._tdr_plots import plot_norms as plot_norms
-from neurornn.analysis._tdr_plots import plot_trajectories as plot_trajectories
+from neurornn.analysis.tdr import _targeted
+from neurornn.analysis.tdr._targeted import Recipe
 from neurornn.provenance import provenance
 
 _MANTE = Recipe()

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurornn.analysis._lyapunov_schemes import AbstractScheme
 from neurornn.analysis._system import System
+from neurornn.analysis.lyapunov._schemes import AbstractScheme
 from neurornn.random import derive_seed, normal_array
 
 _log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from neurornn._threads import single_threaded
-from neurornn.analysis._low_rank_parts import Free, Parts, Target, parts_of
+from neurornn.analysis.low_rank._parts import Free, Parts, Target, parts_of
 
 _log = logging.getLogger(__name__)
 _CHUNK: Final = 10  # iterations between looks at the progress

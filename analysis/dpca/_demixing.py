@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurornn.analysis._marginal import Cells, Groups, marginalise
+from neurornn.analysis.dpca._marginal import Cells, Groups, marginalise
 from neurornn.random import derive_seed
 
 _LOG = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
 r"""Rotations in population activity: jPCA in closed form, of networks and of recordings alike."""
 
-__all__ = ["fit", "plot_frequencies", "plot_plane", "project"]
+__all__ = ["fit", "project"]
 
 from collections.abc import Sequence
 from typing import Literal
@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 
 from neurornn.analysis import _linear
 from neurornn.analysis._conditions import activity, condition_average
-from neurornn.analysis._jpca_plots import plot_frequencies as plot_frequencies
-from neurornn.analysis._jpca_plots import plot_plane as plot_plane
 from neurornn.analysis._regression import smooth
-from neurornn.analysis._rotations import fit_dynamics, fit_rotation, planes_of
+from neurornn.analysis.jpca._rotations import fit_dynamics, fit_rotation, planes_of
 from neurornn.provenance import provenance
 
 _SOFT_CONSTANT = 5.0  # spikes/s, Churchland et al. (2012)

@@ -1,6 +1,6 @@
 r"""Lyapunov spectra: how fast small differences grow or shrink along trajectories, in every direction."""
 
-__all__ = ["AbstractScheme", "EulerMap", "RungeKutta", "plot_convergence", "plot_spectrum", "spectrum"]
+__all__ = ["spectrum"]
 
 import numpy as np
 import torch
@@ -9,13 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from neurornn._threads import single_threaded
-from neurornn.analysis._lyapunov_plots import plot_convergence as plot_convergence
-from neurornn.analysis._lyapunov_plots import plot_spectrum as plot_spectrum
-from neurornn.analysis._lyapunov_run import N_BLOCKS, Course, Growth, run, standard_error
-from neurornn.analysis._lyapunov_schemes import AbstractScheme as AbstractScheme
-from neurornn.analysis._lyapunov_schemes import EulerMap as EulerMap
-from neurornn.analysis._lyapunov_schemes import RungeKutta as RungeKutta
 from neurornn.analysis._system import check_drift, freeze, plain
+from neurornn.analysis.lyapunov._run import N_BLOCKS, Course, Growth, run, standard_error
+from neurornn.analysis.lyapunov._schemes import AbstractScheme, EulerMap
 from neurornn.analysis.systems import HasDrift
 from neurornn.provenance import provenance
 

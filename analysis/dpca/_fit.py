@@ -1,15 +1,6 @@
 r"""Demixed principal components: closed form, unequal trials, of networks and of recordings alike."""
 
-__all__ = [
-    "DEFAULT_GRID",
-    "fit",
-    "plot_component",
-    "plot_significance",
-    "plot_validation",
-    "plot_variance",
-    "project",
-    "significance",
-]
+__all__ = ["DEFAULT_GRID", "fit", "project"]
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -20,19 +11,14 @@ from numpy.typing import NDArray
 
 from neurornn.analysis import _linear
 from neurornn.analysis._conditions import activity
-from neurornn.analysis._demixing import (
+from neurornn.analysis.dpca._demixing import (
     Regression,
     explained,
     noise_covariance,
     principal_shares,
     validate,
 )
-from neurornn.analysis._dpca_plots import plot_component as plot_component
-from neurornn.analysis._dpca_plots import plot_significance as plot_significance
-from neurornn.analysis._dpca_plots import plot_validation as plot_validation
-from neurornn.analysis._dpca_plots import plot_variance as plot_variance
-from neurornn.analysis._dpca_significance import significance as significance
-from neurornn.analysis._marginal import (
+from neurornn.analysis.dpca._marginal import (
     cells_of,
     condition_coords,
     groups_of_terms,

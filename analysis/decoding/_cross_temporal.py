@@ -1,6 +1,6 @@
 r"""What a population says about a task variable, and whether it says it in the same way at another time."""
 
-__all__ = ["cross_temporal", "plot_cross_temporal", "plot_time_course"]
+__all__ = ["cross_temporal"]
 
 import logging
 from typing import TYPE_CHECKING, Any
@@ -10,10 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurornn.analysis._conditions import groups_of
-from neurornn.analysis._decoding_data import binned, folds_of, presence_patterns, pseudo_trials
-from neurornn.analysis._decoding_plots import plot_cross_temporal as plot_cross_temporal
-from neurornn.analysis._decoding_plots import plot_time_course as plot_time_course
-from neurornn.analysis._decoding_score import chance_tests, corrected_interval, fold_scores, seeded
+from neurornn.analysis.decoding._data import binned, folds_of, presence_patterns, pseudo_trials
+from neurornn.analysis.decoding._score import chance_tests, corrected_interval, fold_scores, seeded
 from neurornn.provenance import provenance
 from neurornn.random import counter_uniform, derive_seed
 

@@ -12,9 +12,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurornn.analysis._low_rank_checks import check_network, whole_rank
-from neurornn.analysis._low_rank_parts import Free
-from neurornn.analysis._low_rank_reduce import LowRank, fit, truncate
+from neurornn.analysis.low_rank._checks import check_network, whole_rank
+from neurornn.analysis.low_rank._parts import Free
+from neurornn.analysis.low_rank._reduce import LowRank, fit, truncate
 from neurornn.networks import CTRNN
 from neurornn.provenance import provenance
 from neurornn.random import derive_seed

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 import xarray as xr
 
-from neurornn.analysis._low_rank_checks import check_network, whole_rank
-from neurornn.analysis._low_rank_fit import descend, regressed
-from neurornn.analysis._low_rank_parts import Free, Parts, Target, padded, rebuilt, target_of, truncated
+from neurornn.analysis.low_rank._checks import check_network, whole_rank
+from neurornn.analysis.low_rank._descend import descend, regressed
+from neurornn.analysis.low_rank._parts import Free, Parts, Target, padded, rebuilt, target_of, truncated
 from neurornn.networks import CTRNN
 from neurornn.provenance import provenance
 from neurornn.random import derive_seed, uniform_array
