@@ -73,22 +73,24 @@ def search(system: System, input: Tensor, candidates: Tensor, effort: Effort) ->
     reseeder = Reseeder(shuffled.cpu().numpy(), pool.reach, Ambient(system, input), effort.seed)
     status, label = np.full(n, UNUSED), np.full(n, -1)
     speed, n_iterations = np.full(n, np.nan), np.zeros(n, dtype=np.int64)
-    first = n_rounds = n_seeds = 0
+    first = n_waves = n_rounds = n_seeds = 0
     seeded_with = -1
     wave = min(_FIRST, effort.wave) if effort.adaptive else n
     while True:
         n_known = pool.n_known
         if first < n:
             rows, batch = order[first : first + wave], shuffled[first : first + wave]
-            solved, label[rows] = pool.add(batch, batch.mean(0))
+            anchor = batch[0] if n_waves % 2 else batch.mean(0)  # the Jacobian of each decides what is found
+            solved, label[rows] = pool.add(batch, anchor)
+            n_waves += 1
             status[rows], speed[rows] = solved.status.cpu(), solved.speed.cpu()
             n_iterations[rows] = solved.n_iterations.cpu()
             first += wave
         if n_rounds < effort.n_rounds and (pool.n_known > seeded_with or not pool.settled):
             seeded_with = pool.n_known
-            seeds, anchor = reseeder.seeds(pool.roots, n_rounds, min(wave, effort.wave))
+            seeds, known = reseeder.seeds(pool.roots, n_rounds, min(wave, effort.wave))
             device = candidates.device
-            pool.add(torch.as_tensor(seeds, device=device), torch.as_tensor(anchor, device=device))
+            pool.add(torch.as_tensor(seeds, device=device), torch.as_tensor(known, device=device))
             n_rounds, n_seeds = n_rounds + 1, n_seeds + len(seeds)
         done = pool.settled and pool.n_known == n_known
         if done and effort.adaptive and n_known > 0:
