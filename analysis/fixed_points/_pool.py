@@ -106,8 +106,7 @@ class Pool:
         """Search from some states.
 
         Cheap iterations come first. Newton's method with a Jacobian for each state takes over those that do not
-        arrive; in a small network it takes every state, for what else it may find, and in a large one it starts from
-        where the flow takes them as well.
+        arrive; in a small network it takes every state, for what else it may find.
 
         Args:
             start: States, ``(batch, unit)``.
@@ -137,12 +136,20 @@ class Pool:
             solved = self._solve(start)
             self._absorb(cheap)
         else:
-            self._absorb(self._solve(relax(self.system, self.input, start, rate=self.rate)))
             solved = cheap
             rest = (~mixed.arrived).nonzero().squeeze(1)
             for column, fresh in zip(solved, self._solve(start[rest]), strict=True):
                 column[rest] = fresh
         return solved, self._absorb(solved)
+
+    def follow(self, start: Tensor) -> None:
+        """Search from where the flow takes states; a small network needs no such help.
+
+        Args:
+            start: States, ``(batch, unit)``.
+        """
+        if self.system.n_units > SMALL:
+            self._absorb(self._solve(relax(self.system, self.input, start, rate=self.rate)))
 
     def _absorb(self, solved: Solved) -> NDArray[np.int64]:
         label = np.full(len(solved.state), -1, dtype=np.int64)

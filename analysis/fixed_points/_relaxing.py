@@ -11,14 +11,14 @@ from torch import Tensor
 from neurornn.analysis._system import System
 from neurornn.analysis.fixed_points._roots import merge
 
-_STEP, _STEPS = 0.5, 200  # length of a step in units of 1 / rate, and their number
+_STEP, _STEPS = 0.5, 80  # length of a step in units of 1 / rate, and their number
 _SLOW = 0.02  # times rate * (1 + |x|): speed of a state that has come to rest, or almost
 _NEAR = 0.02  # times (1 + |x|): states closer than this went the same way
 _MOST = 32  # states handed on
 
 
 def relax(system: System, input: Tensor, start: Tensor, *, rate: float) -> Tensor:
-    """Follow the flow for a hundred time scales, and keep one of each group of states that came to rest together.
+    """Follow the flow for forty time scales, and keep one of each group of states that came to rest together.
 
     Args:
         system: The system.

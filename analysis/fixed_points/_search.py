@@ -17,6 +17,7 @@ from neurornn.analysis.fixed_points._roots import Roots
 from neurornn.random import counter_uniform, derive_seed, uniform_array
 
 UNUSED = 3
+_FOLLOWED = 1  # waves of candidates that the flow is followed from
 _FIRST = 64  # candidates of the first wave; each later one is twice as large, up to that of the effort
 
 
@@ -82,6 +83,8 @@ def search(system: System, input: Tensor, candidates: Tensor, effort: Effort) ->
             rows, batch = order[first : first + wave], shuffled[first : first + wave]
             anchor = batch[0] if n_waves % 2 else batch.mean(0)  # the Jacobian of each decides what is found
             solved, label[rows] = pool.add(batch, anchor)
+            if n_waves < _FOLLOWED:
+                pool.follow(batch)
             n_waves += 1
             status[rows], speed[rows] = solved.status.cpu(), solved.speed.cpu()
             n_iterations[rows] = solved.n_iterations.cpu()
