@@ -60,6 +60,16 @@ def similar(seed):
     return network(W, np.zeros(len(W))), len(W), int(number)
 
 
+def large(seed):
+    """More units than have every start searched by Newton's method: one to four bits with biases, in groups."""
+    rng = np.random.default_rng(seed)
+    n_bits, n_units = rng.integers(1, 5), rng.integers(60, 140)
+    gain, bias = rng.uniform(0.5, 3.0, n_bits), rng.uniform(-0.3, 0.3, n_bits)
+    M = np.eye(n_bits)[rng.permutation(np.arange(n_units) % n_bits)]
+    number = np.prod([number_for_one_unit(w, b) for w, b in zip(gain, bias, strict=True)])
+    return network((M * gain / M.sum(0)) @ M.T, M @ bias), n_units, int(number)
+
+
 def two_units(seed):
     rng = np.random.default_rng(seed)
     W, b = 2.5 * rng.standard_normal((2, 2)), 0.3 * rng.standard_normal(2)
@@ -150,6 +160,29 @@ def test_of_30_networks_at_least_29_are_complete_and_the_others_say_so():
             complete += found.attrs["n_fixed"] == number
             assert found.attrs["n_fixed"] == number or found.completeness.item() == "incomplete"
     assert complete >= 29
+
+
+def test_large_networks_are_searched_completely():
+    complete = 0
+    for seed in range(20):
+        found, number = search(seed, large, n_candidates=128)
+        assert found.attrs["n_fixed"] <= number
+        complete += found.attrs["n_fixed"] == number
+    assert complete >= 19
+
+
+def test_stable_points_that_candidates_flow_to_are_never_missed():
+    """A search that began in the eight corners of a cube of memories once came back with its centre alone."""
+    n_each = 30
+    M = np.kron(np.eye(3), np.ones((n_each, 1)))
+    corners = np.array(np.meshgrid(*[[-1.0, 1.0]] * 3)).reshape(3, -1).T
+    for corner in (corners, corners[:1], corners[3:5]):
+        found = fixed_points.find(
+            network(2 * M @ M.T / n_each, np.zeros(3 * n_each)), candidates=0.95 * corner @ M.T
+        )
+        stable = found.state.values[found.stable_ode.values]
+        nearest = np.abs(stable[None] - 1.915008048155 * (corner @ M.T)[:, None]).max(2).min(1)
+        assert (nearest < 1e-9).all()
 
 
 @pytest.mark.parametrize("family", FAMILIES)

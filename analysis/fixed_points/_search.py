@@ -17,7 +17,7 @@ from neurornn.analysis.fixed_points._roots import Roots
 from neurornn.random import counter_uniform, derive_seed, uniform_array
 
 UNUSED = 3
-_FOLLOWED = 1  # waves of candidates that the flow is followed from
+_FOLLOWED = 3  # waves of candidates, and rounds of seeds, that the flow is followed from
 _FIRST = 64  # candidates of the first wave; each later one is twice as large, up to that of the effort
 
 
@@ -93,7 +93,10 @@ def search(system: System, input: Tensor, candidates: Tensor, effort: Effort) ->
             seeded_with = pool.n_known
             seeds, known = reseeder.seeds(pool.roots, n_rounds, min(wave, effort.wave))
             device = candidates.device
-            pool.add(torch.as_tensor(seeds, device=device), torch.as_tensor(known, device=device))
+            start = torch.as_tensor(seeds, device=device)
+            pool.add(start, torch.as_tensor(known, device=device))
+            if n_rounds < _FOLLOWED:
+                pool.follow(start)
             n_rounds, n_seeds = n_rounds + 1, n_seeds + len(seeds)
         done = pool.settled and pool.n_known == n_known
         if done and effort.adaptive and n_known > 0:
