@@ -334,3 +334,22 @@ def test_objects_that_are_no_dynamical_system_are_refused():
         fixed_points.find(system(lambda state, input: -state), candidates=[[0.0]])
     with pytest.raises(ValueError, match="not finite at any of the 1 candidates"):
         fixed_points.find(system(lambda state, input: torch.log(state)), candidates=[[-1.0]], inputs=[])
+
+
+def test_a_fixed_point_without_a_jacobian_is_listed_and_nothing_is_claimed_of_it():
+    def drift(state, input):
+        x, y = state.unbind(-1)
+        angle, radius = torch.atan2(y, x), torch.sqrt(x * x + y * y)  # at the origin neither has a derivative
+        return torch.stack(
+            [
+                x * (1 - radius) - y * torch.sin(angle),
+                y * (1 - radius) + x * torch.sin(angle),
+            ],
+            dim=-1,
+        )
+
+    found = fixed_points.find(Drift(drift, n_units=2), candidates=[[0.0, 0.0], [1.0, 0.1], [0.5, 0.5]])
+    (origin,) = np.flatnonzero((found.state.values == 0).all(1))
+    assert found.attrs["n_fixed"] == 3
+    assert found.index[origin] == 0 and not found.smooth[origin] and not found.stable_ode[origin]
+    assert bool(found.marginal[origin]) and np.isnan(found.eigenvalue.values[origin]).all()

@@ -73,6 +73,8 @@ def _shared(J: Tensor, rate: float, dt: float) -> list[Modes]:
 
 
 def _modes(J: Tensor, rate: float, dt: float) -> Modes:
+    undefined = ~J.isfinite().all(2).all(1)  # at a kink without a Jacobian
+    J = torch.where(undefined[:, None, None], 0.0, J)
     values, vectors = (each.numpy() for each in torch.linalg.eig(J))
     unit = max(rate, 1e-9 * np.abs(values).max(initial=0.0))
     order = np.lexsort((-values.imag, np.abs(values.imag), -np.round(values.real / unit, 9)), axis=-1)
@@ -86,6 +88,10 @@ def _modes(J: Tensor, rate: float, dt: float) -> Modes:
     size = torch.linalg.matrix_norm(J).numpy()
     margin = SINGULAR * rate + 10 * _EPS * size[:, None] * condition
     growth = values.real
+    none = undefined.numpy()
+    values = np.where(none[:, None], np.nan, values)
+    right, left = (np.where(none[:, None, None], np.nan, each) for each in (right, left))
+    condition = np.where(none[:, None], np.nan, condition)
     return Modes(
         values,
         right,

@@ -151,7 +151,7 @@ def _regularity(J: Tensor, cut: float) -> tuple[Tensor, Tensor, Tensor]:
     nullity = torch.zeros(len(J), dtype=torch.long, device=J.device)
     rows = (smallest <= 10 * cut).nonzero().squeeze(1)
     if rows.numel():
-        sizes = torch.linalg.svdvals(J[rows])
+        sizes = torch.linalg.svdvals(J[rows].nan_to_num())  # at some kinks there is no Jacobian
         nullity[rows] = (sizes <= cut).sum(1)
         smallest[rows] = torch.where(sizes > cut, sizes, torch.inf).amin(1)
     return nullity, smallest, inverse
@@ -170,7 +170,7 @@ def _newton_step(system: System, input: Tensor, x: Tensor, F: Tensor, cut: float
 
 def _shortest_step(system: System, input: Tensor, x: Tensor, F: Tensor, cut: float) -> Tensor:
     """Newton step of least length, without the directions in which the Jacobian is singular."""
-    U, sizes, V = torch.linalg.svd(system.jacobian(x, input))
+    U, sizes, V = torch.linalg.svd(system.jacobian(x, input).nan_to_num())
     inverse = torch.where(sizes > cut, 1 / sizes, 0.0)
     return -torch.einsum("bji,bj->bi", V, inverse * torch.einsum("bij,bi->bj", U, F))
 
@@ -184,7 +184,7 @@ def _in_continuum(
     if not rows.numel():
         return answer
     start = x[rows]  # at an isolated degenerate root, Newton's method leads back from any point nearby
-    direction = torch.linalg.svd(system.jacobian(start, input))[2][:, -1]
+    direction = torch.linalg.svd(system.jacobian(start, input).nan_to_num())[2][:, -1]
     stride = 1e-2 * (1 + start.norm(dim=1))
     y = start + stride.unsqueeze(1) * direction
     for _ in range(30):
@@ -194,7 +194,10 @@ def _in_continuum(
             break
         y = y + _shortest_step(system, input, y, F, 1e-5 * rate)
     moved = (y - start).norm(dim=1)
-    flat = torch.linalg.svdvals(system.jacobian(y.nan_to_num(), input))[:, -1] <= 10 * SINGULAR * rate
+    flat = (
+        torch.linalg.svdvals(system.jacobian(y.nan_to_num(), input).nan_to_num())[:, -1]
+        <= 10 * SINGULAR * rate
+    )
     answer[rows] = found & flat & (moved > 0.3 * stride) & (moved < 3 * stride)
     return answer
 
