@@ -15,6 +15,7 @@ from neurornn.analysis.fixed_points import _pool
 from neurornn.analysis.fixed_points._ambient import Ambient
 from neurornn.analysis.fixed_points._mixing import mix
 from neurornn.analysis.fixed_points._newton import solve_linear
+from neurornn.analysis.systems import Drift
 
 TAU = 100.0
 
