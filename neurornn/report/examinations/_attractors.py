@@ -12,6 +12,7 @@ from neurornn.report._dissect import situations_of
 from neurornn.report._page import Section
 from neurornn.report._panels import clean, panels, words
 from neurornn.report.examinations._base import AbstractExamination, Subject
+from neurornn.report.examinations._legends import legend_above
 
 
 class Attractors(AbstractExamination):
@@ -31,9 +32,11 @@ class Attractors(AbstractExamination):
         contexts = situations_of(tree)
         figure, axes = panels(len(contexts), height=4.2)
         components = tree["components"].to_dataset()
-        for ax, name in zip(axes, contexts, strict=True):
+        for k, (ax, name) in enumerate(zip(axes, contexts, strict=True)):
             attractors.plot_attractors(objects, components, context=name, ax=ax)
-            ax.set_title(words(name), fontsize="medium")
+            legend_above(ax, name)
+            if k % 2:
+                ax.set_ylabel("")
         verdicts = dict(
             zip(map(str, objects["search"].values), map(str, objects["verdict"].values), strict=True)
         )
@@ -45,5 +48,8 @@ class Attractors(AbstractExamination):
             "fixed points are linked by slow motion. What counts as slow: longer than 3 time scales of the network, and 3 times slower "
             "along than across.",
             table={words(name): verdicts[name] for name in contexts},
-            text="\n".join(map(str, objects["summary"].values)),
+            text="\n".join(
+                f"{words(context)}: {summary}"
+                for context, summary in zip(objects["context"].values, objects["summary"].values, strict=True)
+            ),
         )

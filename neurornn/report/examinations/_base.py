@@ -56,6 +56,44 @@ class Subject:
         """Condition variables of the task that make up its grid, or all of them."""
         return tuple(self.task.factor_names or self.task.sample(1, seed=0).conditions)
 
+    @cached_property
+    def visited(self) -> NDArray[np.float64]:
+        """The states of all trials ``(state, unit)``, without padding."""
+        states = self.data["state"].where(self.data["valid"] > 0).values.reshape(-1, self.network.n_units)
+        return np.asarray(states[np.isfinite(states).all(1)])
+
+    def stable_points(self, situation: str) -> NDArray[np.float64]:
+        """Stable fixed points of the map that is simulated, those aside whose stability is not told.
+
+        Args:
+            situation: Name of a situation.
+
+        Returns:
+            States ``(point, unit)``.
+        """
+        points = self.points
+        here = (
+            (points["context"].values == situation)
+            & (points["kind"].values == "fixed")
+            & points["stable_map"].values.astype(bool)
+            & ~points["marginal"].values.astype(bool)
+        )
+        return np.asarray(points["state"].values[here])
+
+    def trials_in(self, situation: str) -> xr.Dataset:
+        """The trials of the context a situation is named after; all of them if there is none.
+
+        Args:
+            situation: Name of a situation.
+
+        Returns:
+            The trials.
+        """
+        if "context" not in self.data.coords:
+            return self.data
+        own = [k for k, name in enumerate(self.data["context"].values) if situation.startswith(str(name))]
+        return self.data.isel(trial=own) if own else self.data
+
 
 class AbstractExamination(ABC):
     """A further analysis: asked for by name on the command line, kept with the run, shown in the report.

@@ -29,7 +29,9 @@ class Continuation(AbstractExamination):
         (first, origin), *others = subject.situations.items()
         if not others:
             raise ValueError(f"There is one situation only, '{first}': no way leads anywhere.")
-        axis = subject.tree["components"].to_dataset()["component_vector"].isel(component=0)
+        components = subject.tree["components"].to_dataset()
+        axis = components["component_vector"].isel(component=0)
+        middle = float(axis.values @ components["mean"].values)
         found = {}
         for name, held in others:
             path = continuation.InputPath(origin, held, name=f"from {words(first)} to {words(name)}")
@@ -41,7 +43,7 @@ class Continuation(AbstractExamination):
                 subject.still, path, ends[begin], at=float(begin), max_points=_MOST_POINTS
             )
             found[name] = diagram.assign(axis=("unit", axis.values)).assign_attrs(
-                begun_in=(first, name)[begin]
+                begun_in=(first, name)[begin], middle=middle
             )
         return found
 
@@ -49,8 +51,13 @@ class Continuation(AbstractExamination):
     def section(self, found: Mapping[str, xr.Dataset], tree: xr.DataTree) -> Section:
         figure, axes = panels(len(found), height=4.0, share=False, per_row=1 if len(found) == 1 else 2)
         for ax, diagram in zip(axes, found.values(), strict=True):
-            axis = diagram["axis"].values
-            continuation.plot_diagram(diagram, projection=axis, name="state along PC 1", ax=ax)
+            axis, middle = diagram["axis"].values, diagram.attrs["middle"]
+            continuation.plot_diagram(
+                diagram,
+                projection=lambda states, axis=axis, middle=middle: states @ axis - middle,  # type: ignore[misc]
+                name="PC 1",
+                ax=ax,
+            )
         return Section(
             self.heading,
             clean(figure),

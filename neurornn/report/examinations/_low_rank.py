@@ -42,8 +42,8 @@ class Reduction(AbstractExamination):
             self.heading,
             clean(figure),
             "Performance and explained variance of networks of low rank against their rank.",
-            "Networks whose recurrent matrix has a low rank, fitted to the activity of this one, and this matrix cut to its leading "
-            "singular values (truncated), in trials the fits have not seen. Reduced networks do not obey Dale's law.",
+            "Networks whose recurrent matrix has a low rank, fitted to the activity of this one; the linear regression that the fits start from "
+            "(regressed); and this matrix cut to its leading singular values (truncated); in trials the fits have not seen. Reduced networks do not obey Dale's law.",
             table={
                 f"rank that does the task, {method}": str(int(needed.sel(reduction=method)))
                 if int(needed.sel(reduction=method)) > 0

@@ -71,6 +71,7 @@ class Demixed(AbstractExamination):
         fit = found["components"]
         figure, (ax,) = panels(1, height=4.0)
         dpca.plot_variance(fit, ax=ax)
+        ax.set_xticks(ax.get_xticks(), map(str, range(1, fit.sizes["component"] + 1)), rotation=0)
         total = float(fit["marginal_variance"].sum())
         return Section(
             self.heading,

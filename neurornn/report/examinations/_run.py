@@ -14,21 +14,31 @@ from neurornn.report.examinations._attractors import Attractors
 from neurornn.report.examinations._base import AbstractExamination, Subject
 from neurornn.report.examinations._basins import Basins
 from neurornn.report.examinations._continuation import Continuation
+from neurornn.report.examinations._cycles import Cycles
 from neurornn.report.examinations._decoding import Decoding
+from neurornn.report.examinations._edges import Edges
+from neurornn.report.examinations._energy import Energy
 from neurornn.report.examinations._interventions import Interventions
 from neurornn.report.examinations._low_rank import Reduction
 from neurornn.report.examinations._lyapunov import Lyapunov
 from neurornn.report.examinations._population import Demixed, Rotations, Targeted
+from neurornn.report.examinations._quasi_potential import QuasiPotential
+from neurornn.report.examinations._subspaces import Subspaces
 
 _log = logging.getLogger(__name__)
 
 _ORDER: Final[tuple[AbstractExamination, ...]] = (
     Targeted(),
     Demixed(),
+    Subspaces(),
     Rotations(),
     Decoding(),
     Attractors(),
+    Cycles(),
     Basins(),
+    Edges(),
+    Energy(),
+    QuasiPotential(),
     Continuation(),
     Lyapunov(),
     Interventions(),
