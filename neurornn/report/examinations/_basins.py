@@ -17,7 +17,7 @@ from neurornn.report.examinations._base import AbstractExamination, Subject
 from neurornn.report.examinations._legends import legend_above
 
 _POINT = "point {}"
-_GRID, _STATES = 31, 256
+_GRID, _STATES = 41, 512
 
 
 class Basins(AbstractExamination):
