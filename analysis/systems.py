@@ -43,11 +43,12 @@ class _System(nn.Module):
     def __init__(
         self,
         function: Callable[..., Tensor],
+        *,
         n_units: int,
-        n_inputs: int,
-        dt: float,
-        module: nn.Module | None,
-        bounded: bool,
+        n_inputs: int = 0,
+        dt: float = 1.0,
+        module: nn.Module | None = None,
+        bounded: bool = False,
     ) -> None:
         super().__init__()
         if not callable(function):
@@ -103,18 +104,6 @@ class Drift(_System):
         ([[0.0, 0.0]], [2])
     """
 
-    def __init__(
-        self,
-        function: Callable[..., Tensor],
-        *,
-        n_units: int,
-        n_inputs: int = 0,
-        dt: float = 1.0,
-        module: nn.Module | None = None,
-        bounded: bool = False,
-    ) -> None:
-        super().__init__(function, n_units, n_inputs, dt, module, bounded)
-
     def drift(self, state: Tensor, input: Tensor) -> Tensor:
         """Velocity of the state.
 
@@ -156,18 +145,6 @@ class StepMap(_System):
         >>> points.state.values.round(6).ravel().tolist(), points.stable_map.values.tolist()
         ([-0.957504, 0.957504, 0.0], [True, True, False])
     """
-
-    def __init__(
-        self,
-        function: Callable[..., Tensor],
-        *,
-        n_units: int,
-        n_inputs: int = 0,
-        dt: float = 1.0,
-        module: nn.Module | None = None,
-        bounded: bool = False,
-    ) -> None:
-        super().__init__(function, n_units, n_inputs, dt, module, bounded)
 
     def drift(self, state: Tensor, input: Tensor) -> Tensor:
         """Displacement by one step over its duration.

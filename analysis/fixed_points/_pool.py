@@ -3,7 +3,6 @@
 __all__ = ["Effort", "Pool"]
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -178,14 +177,16 @@ class Pool:
         size = 1 + np.linalg.norm(state, axis=1)
         radius = np.minimum(2 * error, 1e-6 * size) + 0.5 * RESOLUTION * size
         known = self.roots.state
-        group = _roots.merge(np.concatenate([known, state]), np.concatenate([_radius(self.roots), radius]))
+        group = _roots.merge(
+            np.concatenate([known, state]), np.concatenate([_roots.radius(self.roots), radius])
+        )
         label, first = _match(group, len(known), solved.speed.cpu().numpy())
         if len(first):
             fresh = self._examine(solved.state[torch.as_tensor(first, device=solved.state.device)])
-            both = _joined(self.roots, fresh, np.arange(len(fresh.speed)))
+            both = _roots.joined(self.roots, fresh, np.arange(len(fresh.speed)))
             group = _thinned(self._merge(both), both, _SPACING * self.reach)
             renamed, kept = _match(group, len(known), fresh.speed)
-            self.roots = _joined(self.roots, fresh, kept)
+            self.roots = _roots.joined(self.roots, fresh, kept)
             new = label >= len(known)
             label[new] = renamed[label[new] - len(known)]
         return label
@@ -207,19 +208,7 @@ class Pool:
         same = _roots.indistinct(
             self.system, self.input, roots, rate=self.rate, tolerance=self.effort.tolerance
         )
-        return _roots.merge(roots.state, _radius(roots), same)
-
-
-def _joined(known: Roots, fresh: Roots, rows: NDArray[np.int64]) -> Roots:
-    columns: list[NDArray[Any]] = [
-        np.concatenate([old, new[rows]]) for old, new in zip(known, fresh, strict=True)
-    ]
-    return Roots(*columns)
-
-
-def _radius(roots: Roots) -> NDArray[np.float64]:
-    size = 1 + np.linalg.norm(roots.state, axis=1)
-    return np.minimum(roots.bound, 1e-6 * size) + 0.5 * RESOLUTION * size
+        return _roots.merge(roots.state, _roots.radius(roots), same)
 
 
 def _thinned(group: NDArray[np.int64], roots: Roots, spacing: float) -> NDArray[np.int64]:
