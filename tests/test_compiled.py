@@ -7,9 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from toys import FORMS, NAMES
 
-from neurornn import kernels
+from neurornn import _share, kernels
 from neurornn.kernels import run_reference
-from neurornn.kernels._cpu import _share
 
 HOPS = ["exact", "none", "diagonal", "fixed"]
 NOISES = [(None, False), ("input", False), ("state", False), ("input", True), ("state", True)]

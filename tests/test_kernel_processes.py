@@ -14,8 +14,8 @@ from circuits import Problem
 from toys import FORMS, toy_trials
 
 import neurornn
-from neurornn import CTRNN
-from neurornn.kernels._cpu import _compile, _engine, _share
+from neurornn import CTRNN, _share
+from neurornn.kernels._cpu import _compile, _engine
 from neurornn.rules import BPTT
 
 HERE = Path(__file__).parent
@@ -140,7 +140,7 @@ START = """
 import hashlib, os, signal, sys, time
 import torch
 from circuits import Problem
-from neurornn.kernels._cpu import _share
+from neurornn import _share
 _share._WORTH = 1.0
 torch.set_num_threads(2)
 problem = Problem("rate", n_trials=24, n_units=40, n_steps=60, noise="input")

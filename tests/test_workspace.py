@@ -251,7 +251,7 @@ def test_recorded_activity_is_let_go_of_when_only_the_loss_is_kept(form, ledger)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_without_gradients_memory_grows_with_the_outputs_alone(form, mode, ledger, monkeypatch):
-    monkeypatch.setattr("neurornn.kernels._cpu._share.n_threads", lambda: 1)  # threads have their own scratch
+    monkeypatch.setattr("neurornn._share.n_threads", lambda: 1)  # threads have their own scratch
     most = []
     for n_steps in (400, 800):
         ledger.most = 0

@@ -2,7 +2,6 @@
 
 __all__ = ["Modes", "linearise"]
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurornn._threads import n_threads
+from neurornn._share import share
 from neurornn.analysis._system import System
 from neurornn.analysis.fixed_points._roots import SINGULAR
 
-_WORTH = 64  # units from which threads are worth their start
+_NANOSECONDS = 1.4  # of a decomposition, for each unit to the third power, roughly
 _EPS = np.finfo(np.float64).eps
 
 
@@ -57,19 +56,23 @@ def linearise(system: System, input: Tensor, state: NDArray[np.float64], *, rate
         The modes.
     """
     x = torch.as_tensor(state, device=system.device)
-    parts = []
-    for part in x.split(system.block):
-        parts += _shared(system.jacobian(part, input).cpu(), rate, system.dt)
-    return Modes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    parts = [_shared(system.jacobian(part, input).cpu(), rate, system.dt) for part in x.split(system.block)]
+    return _joined(parts)
 
 
-def _shared(J: Tensor, rate: float, dt: float) -> list[Modes]:
+def _shared(J: Tensor, rate: float, dt: float) -> Modes:
     """Modes of matrices, a share for each thread: one decomposition gains nothing from a second, many do."""
-    shares = J.tensor_split(min(n_threads(), len(J)) if J.shape[-1] >= _WORTH else 1)
-    if len(shares) == 1:
-        return [_modes(J, rate, dt)]
-    with ThreadPoolExecutor(len(shares)) as pool:
-        return list(pool.map(lambda share: _modes(share, rate, dt), shares))
+    found: dict[int, Modes] = {}
+
+    def work(first: int, stop: int) -> None:
+        found[first] = _modes(J[first:stop], rate, dt)
+
+    share(work, len(J), len(J) * J.shape[-1] ** 3 * _NANOSECONDS)
+    return _joined([found[first] for first in sorted(found)])
+
+
+def _joined(parts: list[Modes]) -> Modes:
+    return Modes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _modes(J: Tensor, rate: float, dt: float) -> Modes:

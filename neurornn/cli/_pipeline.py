@@ -180,15 +180,12 @@ def analyze(run: Run, seed: int, also: Sequence[str] = ()) -> dict[str, Any]:
     data = _trials(run)
     tree = current_analysis(run) if also else None
     if tree is None or tree.attrs.get("seed") != seed:
-        _analyze(run, data, seed)
-        tree = run.load_analysis()
+        tree = _dissect(run, data, seed)
     network, task = run.load_network(), task_of(run)
     for name in also:
         tree = examinations.examine(examinations.Subject(network, task, data, tree, seed), name)
         run.save_analysis(tree)
-    metrics = metrics_of(tree, data, run.load_history())
-    run.save_metrics(metrics)
-    return metrics
+    return _metrics(run, data, tree)
 
 
 def dissected(run: Run) -> dict[str, Any]:
@@ -202,11 +199,7 @@ def dissected(run: Run) -> dict[str, Any]:
     """
     data = _trials(run)
     tree = current_analysis(run)
-    if tree is None:
-        return _analyze(run, data, 0)
-    metrics = metrics_of(tree, data, run.load_history())
-    run.save_metrics(metrics)
-    return metrics
+    return _metrics(run, data, _dissect(run, data, 0) if tree is None else tree)
 
 
 def report(run: Run) -> Path:
@@ -233,12 +226,16 @@ def _trials(run: Run) -> xr.Dataset:
     return data
 
 
-def _analyze(run: Run, data: xr.Dataset, seed: int) -> dict[str, Any]:
-    network, task, history = run.load_network(), task_of(run), run.load_history()
-    tree = dissect(network, task, data, seed=seed)
+def _dissect(run: Run, data: xr.Dataset, seed: int) -> xr.DataTree:
+    run.load_history()  # what is damaged is told before the long work, not after it
+    tree = dissect(run.load_network(), task_of(run), data, seed=seed)
     tree.attrs |= {MADE_FROM: analysis_origin(run), "seed": seed}
     run.save_analysis(tree)
-    metrics = metrics_of(tree, data, history)
+    return tree
+
+
+def _metrics(run: Run, data: xr.Dataset, tree: xr.DataTree) -> dict[str, Any]:
+    metrics = metrics_of(tree, data, run.load_history())
     run.save_metrics(metrics)
     return metrics
 

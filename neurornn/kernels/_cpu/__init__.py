@@ -5,10 +5,10 @@ __all__ = ["drawn_normals", "prepare", "run_compiled"]
 import numpy as np
 from numpy.typing import NDArray
 
+from neurornn._share import share
 from neurornn.kernels._cpu._function import run_compiled as run_compiled
 from neurornn.kernels._cpu._normal import fill
 from neurornn.kernels._cpu._prepare import prepare as prepare
-from neurornn.kernels._cpu._share import share
 from neurornn.kernels._cpu._workspace import lend
 
 

@@ -8,11 +8,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neurornn._share import share
 from neurornn.kernels._cpu._backward import STEPS, backward, backward_space
 from neurornn.kernels._cpu._forward import forward, forward_space
 from neurornn.kernels._cpu._product import pack
 from neurornn.kernels._cpu._rows import rated, variant
-from neurornn.kernels._cpu._share import share
 from neurornn.kernels._cpu._vector import LANES
 from neurornn.kernels._cpu._workspace import lend
 
