@@ -384,6 +384,30 @@ def test_a_slow_point_has_a_passage_time_and_no_time_constant():
     assert quick.verdict.item() == "slow points only"
 
 
+def test_separation_is_said_only_where_it_is_defined():
+    saddle = arrangement(planar(lambda z: 0.01 * (z - z**3)))
+    np.testing.assert_allclose(saddle.next_time_constant, 1)
+    np.testing.assert_allclose(saddle.separation, np.abs(saddle.time_constant) / saddle.next_time_constant)
+    eps, a = 1e-5, 1e-2
+    for next_rate in (1.0, 0.25):
+        slow = arrangement(
+            planar(lambda z: eps + a * z**2, lambda y, k=next_rate: -k * y), normal(10, 2, scale=0.02)
+        )
+        assert slow.kind.item() == "slow" and np.isnan(slow.separation.item())
+        assert slow.next_time_constant.item() == pytest.approx(1 / next_rate)
+    line = arrangement(planar(lambda z: 0 * z), normal(4, 2))
+    assert (line.separation == np.inf).all() and (line.time_constant == np.inf).all()
+    assert line.next_time_constant.values[0] == pytest.approx(1)
+    plane = arrangement(planar(lambda z: 0 * z, lambda y: 0 * y), normal(4, 2))
+    assert plane.separation.isnull().all() and (plane.next_time_constant > 1e6).all()
+    spiral = torch.tensor([[-0.1, 1.0], [-1.0, -0.1]], dtype=torch.float64)
+    turning = arrangement(Drift(lambda x, u: x @ spiral.T + u, n_units=2, n_inputs=2), normal(4, 2))
+    assert np.isnan(turning.separation.item())
+    one = Drift(lambda x, u: -x + u[..., :1], n_units=1, n_inputs=2)
+    alone = arrangement(one, normal(4, 1), n=1)
+    assert alone.separation.item() == np.inf and np.isnan(alone.next_time_constant.item())
+
+
 def _beyond(level):
     def event(_, z):
         return z[0] - level

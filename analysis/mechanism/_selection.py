@@ -26,6 +26,7 @@ _ABOUT = {
     "slow_eigenvalue": ("eigenvalue of the slow mode", "1/ms"),
     "time_constant": ("time constant of the slow mode", "ms"),
     "passage_time": ("time to pass the slow point", "ms"),
+    "next_time_constant": ("time constant of the next mode", "ms"),
     "separation": ("rate of the next mode over that of the slow mode", "1"),
     "rotating": ("a rotating pair is slower", "1"),
     "selected": ("selected evidence", "1/ms"),
@@ -93,9 +94,13 @@ def selection(
         separation: By how much the slow mode must be slower than every other for a line to be called one.
 
     Returns:
-        A dataset. Along ``fixed_point``: ``slow_mode``, ``slow_eigenvalue``, ``time_constant``, ``passage_time``,
-        ``separation``, ``rotating`` (a complex pair is less stable than the slow mode), ``line``, ``selection_vector``,
-        oriented to a growing decision, or else to a positive effect of the relevant evidence. Along ``fixed_point, evidence``:
+        A dataset. Along ``fixed_point``: ``slow_mode``, ``slow_eigenvalue``, ``time_constant`` (infinite at a fixed point
+        whose eigenvalue is not told from 0), ``passage_time``, ``next_time_constant`` (of the slowest other mode, by the
+        size of its real part; NaN if there is no other), ``separation`` (the rate of that mode over the rate of the slow
+        one; infinite where only the slow one is not told from 0; NaN at slow points, where ``passage_time`` is what
+        ``next_time_constant`` is to be compared with, and where neither of the two is told from 0), ``rotating`` (a complex
+        pair is less stable than the slow mode), ``line``, ``selection_vector``, oriented to a growing decision, or else to
+        a positive effect of the relevant evidence. Along ``fixed_point, evidence``:
         ``selected``, ``evidence_drive`` (b), ``selection_cosine`` and ``line_cosine`` (cosines of b with selection vector and
         line). ``ratio`` and ``contrast`` (:math:`(|s_r| - |s_i|) / (|s_r| + |s_i|)`) where an evidence is relevant; the
         strongest of the others is compared. With a decision variable ``decision``, ``alignment`` of the line with it,
@@ -217,19 +222,21 @@ def _at_points(system: System, lin: xr.Dataset, directions: dict[str, NDArray[np
     rank = np.where(slow[:, None], -np.abs(values.real), values.real)
     which = np.where(real, rank, -np.inf).argmax(1)
     none, row = ~real.any(1), np.arange(n)
+    tiny = float(np.finfo(np.float64).tiny)
     eigenvalue = np.where(none, np.nan, values.real[row, which])
     line = np.where(none[:, None], np.nan, lin["eigenvector"].values.real[row, :, which])
     left = np.where(none[:, None], np.nan, lin["left_eigenvector"].values.real[row, :, which])
     others = np.where(np.arange(values.shape[1]) == which[:, None], np.inf, np.abs(values.real)).min(1)
     drive = np.einsum("fuk,ek->feu", lin["input_jacobian"].values, np.stack([*directions.values()]))
     with np.errstate(divide="ignore", invalid="ignore"):
-        time_constant = np.where(slow & (np.abs(eigenvalue) <= margin), np.nan, -1 / eigenvalue)
+        zero = np.abs(eigenvalue) <= margin
+        time_constant = np.where(zero, np.where(slow, np.nan, np.inf), -1 / eigenvalue)
         size = np.linalg.norm(drive, axis=2)
         cosines = [
             np.einsum("fu,feu->fe", v, drive) / (np.linalg.norm(v, axis=1, keepdims=True) * size)
             for v in (left, line)
         ]
-        apart = others / np.abs(eigenvalue)
+        apart = np.where(zero, np.where(others > margin, np.inf, np.nan), others / np.abs(eigenvalue))
     each, vector, point = ("fixed_point", "evidence"), ("fixed_point", "unit"), ("fixed_point",)
     ds = lin[["state", "inputs", "speed", "kind", "n_unstable", "stable_ode"]]
     for name in ("isolated", "nullity"):
@@ -240,7 +247,8 @@ def _at_points(system: System, lin: xr.Dataset, directions: dict[str, NDArray[np
         slow_eigenvalue=(point, eigenvalue),
         time_constant=(point, time_constant),
         passage_time=(point, np.where(slow, _passage(system, lin, left, line), np.nan)),
-        separation=(point, apart),
+        next_time_constant=(point, np.where(np.isinf(others), np.nan, 1 / np.maximum(others, tiny))),
+        separation=(point, np.where(slow, np.nan, apart)),
         rotating=(point, none | ((values.real > eigenvalue[:, None] + margin) & ~real).any(1) & ~slow),
         line=(vector, line),
         selection_vector=(vector, left),

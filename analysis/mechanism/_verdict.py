@@ -68,6 +68,9 @@ def _apart(here: xr.Dataset, place: int) -> float:
     """How much slower the slow mode is than the next; at a slow point its passage counts, not its zero eigenvalue."""
     if here["kind"].values[place] != "slow":
         return float(here["separation"][place])
-    passage = float(here["passage_time"][place])
-    other = float(here["separation"][place]) * abs(float(here["slow_eigenvalue"][place]))
-    return other * passage / np.pi if np.isfinite(passage) else 0.0
+    passage, other = float(here["passage_time"][place]), float(here["next_time_constant"][place])
+    if not np.isfinite(passage):
+        return 0.0
+    return (
+        passage / (np.pi * other) if np.isfinite(other) else np.inf
+    )  # without another mode there is only the line
