@@ -21,25 +21,49 @@ __all__ = [
     "TrialDraws",
     "TruncatedExponential",
     "Uniform",
+    "angle_of",
+    "angular_error",
     "choice_behaviour",
+    "cosine",
+    "count_events",
+    "dynamics",
     "epoch_average",
+    "event_times",
     "from_neurogym",
+    "learning",
+    "long_range",
     "make",
+    "memory",
+    "motor",
     "names",
     "neurogym_ids",
     "one_hot",
     "opposed",
+    "perceptual",
     "register",
     "ring",
+    "suites",
 ]
 
+from neurornn.tasks import dynamics as dynamics
+from neurornn.tasks import learning as learning
+from neurornn.tasks import long_range as long_range
+from neurornn.tasks import memory as memory
+from neurornn.tasks import motor as motor
+from neurornn.tasks import perceptual as perceptual
+from neurornn.tasks import suites as suites
 from neurornn.tasks._behaviour import choice_behaviour as choice_behaviour
 from neurornn.tasks._behaviour import epoch_average as epoch_average
+from neurornn.tasks._decoding import angle_of as angle_of
+from neurornn.tasks._decoding import angular_error as angular_error
 from neurornn.tasks._draws import TrialDraws as TrialDraws
+from neurornn.tasks._encoders import cosine as cosine
 from neurornn.tasks._encoders import one_hot as one_hot
 from neurornn.tasks._encoders import opposed as opposed
 from neurornn.tasks._encoders import ring as ring
 from neurornn.tasks._epochs import Epochs as Epochs
+from neurornn.tasks._events import count_events as count_events
+from neurornn.tasks._events import event_times as event_times
 from neurornn.tasks._neurogym import NEUROGYM_EXCEPTIONS as NEUROGYM_EXCEPTIONS
 from neurornn.tasks._neurogym import from_neurogym as from_neurogym
 from neurornn.tasks._neurogym import neurogym_ids as neurogym_ids
@@ -56,10 +80,10 @@ from neurornn.tasks._timing import Timing as Timing
 from neurornn.tasks._timing import TruncatedExponential as TruncatedExponential
 from neurornn.tasks._timing import Uniform as Uniform
 from neurornn.tasks._two_choice import AbstractTwoChoice as AbstractTwoChoice
-from neurornn.tasks.add import Add as Add
-from neurornn.tasks.context_decision import ContextDecision as ContextDecision
-from neurornn.tasks.delayed_comparison import DelayedComparison as DelayedComparison
-from neurornn.tasks.delayed_match import DelayedMatchToSample as DelayedMatchToSample
-from neurornn.tasks.flip_flop import FlipFlop as FlipFlop
-from neurornn.tasks.perceptual_decision import PerceptualDecision as PerceptualDecision
-from neurornn.tasks.ready_set_go import ReadySetGo as ReadySetGo
+from neurornn.tasks.dynamics import FlipFlop as FlipFlop
+from neurornn.tasks.long_range import Add as Add
+from neurornn.tasks.memory import DelayedComparison as DelayedComparison
+from neurornn.tasks.memory import DelayedMatchToSample as DelayedMatchToSample
+from neurornn.tasks.motor import ReadySetGo as ReadySetGo
+from neurornn.tasks.perceptual import ContextDecision as ContextDecision
+from neurornn.tasks.perceptual import PerceptualDecision as PerceptualDecision

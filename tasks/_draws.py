@@ -4,10 +4,10 @@ Trial 812 is the same trial in any batch, and a new random quantity changes none
 stream named after it, and its value is computed from (seed, task, stream, trial number).
 """
 
-__all__ = ["TrialDraws"]
+__all__ = ["Split", "TrialDraws"]
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from neurornn.random import counter_uniform, derive_seed, normal_traces
 from neurornn.tasks._given import check_known, replacement
 from neurornn.tasks._timing import Choice, Fixed, Timing, as_timing, to_steps
+
+Split = Literal["train", "test", "all"]
+"""Trials to learn from, trials that are held out, or trials of every condition."""
 
 _STEP_BITS, _CHANNEL_BITS = 18, 12
 _TRIAL_BITS = 64 - _STEP_BITS - _CHANNEL_BITS
@@ -32,11 +35,12 @@ class TrialDraws:
         index: Absolute trial numbers.
         dt: Time step in ms.
         task: Name of the task; tasks do not share random numbers.
+        split: Which trials: splits do not share random numbers, nor train and test the values held out.
         balanced: Enumerate the choices instead of drawing them.
         conditions: Values to use instead of drawing, one number or one value for each trial.
 
     Raises:
-        ValueError: If a trial number is out of range.
+        ValueError: If a trial number is out of range or there is no such split.
 
     Examples:
         >>> draws = TrialDraws(0, np.arange(4), dt=20.0, balanced=True)
@@ -55,10 +59,14 @@ class TrialDraws:
         *,
         dt: float,
         task: str = "",
+        split: Split = "train",
         balanced: bool = False,
         conditions: Mapping[str, Any] | None = None,
     ) -> None:
         self.seed, self.dt, self.task, self.balanced = int(seed), float(dt), task, balanced
+        if split not in {"train", "test", "all"}:
+            raise ValueError(f"split must be 'train', 'test' or 'all': got {split!r}.")
+        self.split = split
         self.index = np.asarray(index, dtype=np.int64)
         if self.index.size and not (self.index.min() >= 0 and self.index.max() < 2**_TRIAL_BITS):
             raise ValueError(
@@ -78,7 +86,13 @@ class TrialDraws:
         return int(self.index.size)
 
     def uniform(
-        self, name: str, low: float = 0.0, high: float = 1.0, *, unit: str = ""
+        self,
+        name: str,
+        low: float = 0.0,
+        high: float = 1.0,
+        *,
+        unit: str = "",
+        held_out: tuple[float, float] | None = None,
     ) -> NDArray[np.float64]:
         """A number between two bounds.
 
@@ -87,14 +101,35 @@ class TrialDraws:
             low: Lower bound.
             high: Upper bound.
             unit: Unit, if it has one.
+            held_out: Interval that training never shows and a test shows alone.
 
         Returns:
             One number for each trial.
+
+        Raises:
+            ValueError: If the held-out interval does not lie within the bounds, or leaves nothing.
         """
-        return self._record(name, low + (high - low) * self._unit(name), unit)
+        u = self._unit(name)
+        if held_out is None or self.split == "all":
+            return self._record(name, low + (high - low) * u, unit)
+        a, b = held_out
+        if not low <= a < b <= high or b - a >= high - low:
+            raise ValueError(
+                f"The held-out values of '{name}' must be a part of {low} to {high}: got {held_out}."
+            )
+        if self.split == "test":
+            return self._record(name, a + (b - a) * u, unit)
+        place = low + (high - low - (b - a)) * u
+        return self._record(name, np.where(place < a, place, place + (b - a)), unit)
 
     def choice(
-        self, name: str, values: Sequence[Any] | NDArray[Any], *, unit: str = "", factor: bool = True
+        self,
+        name: str,
+        values: Sequence[Any] | NDArray[Any],
+        *,
+        unit: str = "",
+        factor: bool = True,
+        held_out: Sequence[Any] = (),
     ) -> NDArray[Any]:
         """One of a few values, all equally likely.
 
@@ -103,18 +138,27 @@ class TrialDraws:
             values: Values to choose from.
             unit: Unit, if it has one.
             factor: Whether a balanced batch enumerates the values; False leaves a nuisance variable random.
+            held_out: Those of the values that training never shows and a test shows alone.
 
         Returns:
             One value for each trial.
 
         Raises:
-            ValueError: If there is nothing to choose from.
+            ValueError: If there is nothing to choose from, or what is held out is not among the values.
         """
         options = np.asarray(values)
         if options.ndim != 1 or options.size == 0:
             raise ValueError(f"'{name}' needs a list of at least one value to choose from: got {values!r}.")
-        picked = self._pick((name,), options.size, factor)
-        return self._record(name, options[picked], unit, options)
+        shown = options
+        if len(held_out):
+            hidden = np.isin(options, np.asarray(held_out))
+            if hidden.sum() != len(set(held_out)) or hidden.all():
+                raise ValueError(
+                    f"The held-out values of '{name}' must be some, not all, of {options.tolist()}: got {list(held_out)}."
+                )
+            shown = {"train": options[~hidden], "test": options[hidden], "all": options}[self.split]
+        picked = self._pick((name,), shown.size, factor)
+        return self._record(name, shown[picked], unit, options)
 
     def together(
         self, names: Sequence[str], rows: Sequence[Sequence[float]], *, unit: str = ""
@@ -216,6 +260,33 @@ class TrialDraws:
         """
         return counter_uniform(self._key(name), self._counter(n_steps, n_channels))
 
+    def integers(self, name: str, n_values: int, n_steps: int, n_channels: int = 1) -> NDArray[np.int64]:
+        """Many whole numbers for each trial, all equally likely; value ``[i, t, c]`` depends on no size.
+
+        Args:
+            name: Name of the stream.
+            n_values: Numbers run from 0 to ``n_values - 1``.
+            n_steps: Numbers along time.
+            n_channels: Numbers for each step.
+
+        Returns:
+            Numbers ``(batch, n_steps, n_channels)``.
+        """
+        u = self.uniforms(name, n_steps, n_channels)
+        return np.minimum((u * n_values).astype(np.int64), n_values - 1)
+
+    def permutations(self, name: str, n_items: int) -> NDArray[np.int64]:
+        """A random order of some items for each trial.
+
+        Args:
+            name: Name of the stream.
+            n_items: Number of items.
+
+        Returns:
+            Orders of ``0 ... n_items - 1``, ``(batch, n_items)``.
+        """
+        return np.argsort(self.uniforms(name, n_items)[..., 0], axis=1, kind="stable")
+
     def normal(self, name: str, n_steps: int, n_channels: int = 1) -> NDArray[np.float32]:
         """Many standard normal numbers for each trial; value ``[i, t, c]`` depends on no size.
 
@@ -250,7 +321,8 @@ class TrialDraws:
         if name in self._streams:
             raise ValueError(f"'{name}' was drawn twice: both would be the same numbers. Use two names.")
         self._streams.add(name)
-        return derive_seed(self.seed, "trials", self.task, name)
+        split = () if self.split == "train" else (self.split,)
+        return derive_seed(self.seed, "trials", self.task, name, *split)
 
     @staticmethod
     def _check_size(n_steps: int, n_channels: int) -> None:

@@ -1,6 +1,6 @@
-r"""How a stimulus becomes the means of input channels, none of them negative."""
+"""How a stimulus becomes the means of input channels."""
 
-__all__ = ["one_hot", "opposed", "ring"]
+__all__ = ["cosine", "one_hot", "opposed", "ring"]
 
 from collections.abc import Sequence
 from typing import Any
@@ -61,6 +61,23 @@ def ring(
     preferred = np.arange(n_channels) * (360.0 / n_channels)
     distance = np.abs((np.asarray(angle)[..., None] - preferred + 180.0) % 360.0 - 180.0)
     return height * np.exp(-0.5 * (distance / width) ** 2)
+
+
+def cosine(angle: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A direction as its cosine and sine: two channels that may be negative.
+
+    Args:
+        angle: Angles in degrees, any shape.
+
+    Returns:
+        Channels ``(*angle, 2)``.
+
+    Examples:
+        >>> cosine(np.array([90.0])).round(3).tolist()
+        [[0.0, 1.0]]
+    """
+    radians = np.deg2rad(np.asarray(angle, dtype=np.float64))
+    return np.stack([np.cos(radians), np.sin(radians)], axis=-1)
 
 
 def one_hot(label: NDArray[Any], labels: Sequence[Any]) -> NDArray[np.float64]:

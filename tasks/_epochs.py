@@ -45,6 +45,25 @@ class Epochs:
         self.n_steps = int(self.total.max())
         self.step = np.arange(self.n_steps)[None, :]
 
+    def mark(self, name: str, start: NDArray[np.int64], stop: NDArray[np.int64]) -> None:
+        """Name a stretch of time that overlaps the epochs, for instance a cue within a delay.
+
+        Args:
+            name: Name of the stretch.
+            start: First step in each trial.
+            stop: First step after it; the trial does not become longer.
+
+        Raises:
+            ValueError: If the name is taken, or a stretch does not lie within its trial.
+        """
+        if name in self.start:
+            raise ValueError(f"There is an epoch '{name}' already.")
+        first = np.broadcast_to(np.asarray(start, dtype=np.int64), self.total.shape)
+        last = np.broadcast_to(np.asarray(stop, dtype=np.int64), self.total.shape)
+        if (first < 0).any() or (first > last).any() or (last > self.total).any():
+            raise ValueError(f"'{name}' must lie within the trial, start before stop.")
+        self.start[name], self.stop[name] = first, last
+
     @property
     def bounds(self) -> dict[str, NDArray[np.float64]]:
         """Start and end of each epoch in ms, ``(batch, 2)``, as :class:`~neurornn.Trials` wants them."""

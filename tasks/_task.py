@@ -8,17 +8,26 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, ClassVar, Literal, final
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 import numpy as np
 import torch
+import xarray as xr
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurornn.tasks._draws import TrialDraws
+from neurornn.analysis.behaviour import AbstractMeasure, MeanBy
+from neurornn.recipe import Recipe
+from neurornn.tasks._analyse import drawn, measured
+from neurornn.tasks._channels import stacked
+from neurornn.tasks._draws import Split, TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._grid import grid_of
 from neurornn.trials import TrialInfo, Trials
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _NOISE_TAU = 100.0  # ms: time constant of the unit in which sigma_in is expressed
 
@@ -116,6 +125,7 @@ class AbstractTask(ABC):
         *,
         seed: int,
         first: int = 0,
+        split: Split = "train",
         balanced: bool = False,
         conditions: Mapping[str, Any] | None = None,
     ) -> Trials:
@@ -128,6 +138,8 @@ class AbstractTask(ABC):
             n_trials: Number of trials.
             seed: Seed.
             first: Number of the first trial.
+            split: ``"train"``; ``"test"`` draws other trials from the same seed, and of conditions that the task holds
+                out only the values that training never shows; ``"all"`` draws from all values.
             balanced: Visit each cell of the condition grid in turn instead of at random.
             conditions: Values of conditions to use instead of drawing them, each one value or one for each trial.
 
@@ -151,12 +163,36 @@ class AbstractTask(ABC):
             first + np.arange(n_trials, dtype=np.int64),
             dt=self.dt,
             task=self.name,
+            split=split,
             balanced=balanced,
             conditions=conditions,
         )
         trials = self._generate(draws)
         draws.check_given(trials.conditions)
         return trials
+
+    @final
+    def grid(self, n_repeats: int = 1, *, seed: int = 0, **levels: Any) -> Trials:  # noqa: ANN401
+        """Every combination of conditions equally often, for psychometrics; held-out values are among them.
+
+        Args:
+            n_repeats: Trials for each combination.
+            seed: Seed of what is not a condition of the grid, for instance the noise.
+            levels: Values to visit, by condition. Factors that are not named visit the values of the task.
+
+        Returns:
+            The trials, ``split="all"``.
+
+        Raises:
+            ValueError: If there is nothing to repeat, a condition is unknown, or one is given no value.
+
+        Examples:
+            >>> from neurornn import tasks
+            >>> trials = tasks.make("perceptual-decision").grid(5, coherence=[-0.2, 0.0, 0.2])
+            >>> trials.n_trials, sorted(set(trials.conditions["coherence"].tolist()))
+            (15, [-0.2, 0.0, 0.2])
+        """
+        return grid_of(self, n_repeats, seed, levels)
 
     @abstractmethod
     def behaviour(
@@ -212,6 +248,55 @@ class AbstractTask(ABC):
         """
         return trials.targets
 
+    @property
+    def measures(self) -> Mapping[str, AbstractMeasure]:
+        """What is measured in the behaviour, by name; a task adds what its source paper measures."""
+        by = {f"performance by {name}".replace("_", " "): name for name in self.factor_names}
+        return {title: MeanBy("performance", by=name) for title, name in by.items()} or {
+            "performance": MeanBy("performance")
+        }
+
+    @property
+    def recipe(self) -> Recipe:
+        """Network and training that are known to learn this task, and how well."""
+        return Recipe(criterion=0.9)
+
+    @final
+    def analyse(self, dataset: xr.Dataset) -> xr.DataTree:
+        """The behaviour in trials of this task, of a network or a subject.
+
+        Args:
+            dataset: What :func:`~neurornn.simulate` gave with ``task=``, or a recording with the same names.
+
+        Returns:
+            A node for each of ``measures``. Where one cannot be computed, the node is empty and its attribute
+            ``failed`` says why.
+
+        Raises:
+            ValueError: If the trials are of another task.
+
+        Examples:
+            >>> import neurornn
+            >>> task = neurornn.tasks.make("perceptual-decision")
+            >>> network = task.recipe.network(task)
+            >>> found = task.analyse(neurornn.simulate(network, task.grid(4), task=task))
+            >>> "psychometric" in found.children
+            True
+        """
+        return measured(self.name, self.measures, dataset)
+
+    @final
+    def plot(self, results: xr.DataTree) -> "Figure":
+        """A panel for each measure.
+
+        Args:
+            results: What :meth:`analyse` gave.
+
+        Returns:
+            The figure.
+        """
+        return drawn(self.measures, results)
+
     @abstractmethod
     def _generate(self, draws: TrialDraws) -> Trials:
         """Make the trials of a batch from its random quantities, without a loop over trials or time."""
@@ -253,13 +338,13 @@ class AbstractTask(ABC):
         Returns:
             The trials.
         """
-        u = _stack("input", inputs, self.input_names, epochs)
+        u = stacked("input", inputs, self.input_names, epochs)
         if self.sigma_in > 0:
             noise = draws.normal("input noise", epochs.n_steps, self.n_inputs)
             u += noise * np.float32(self.sigma_in * math.sqrt(2 * _NOISE_TAU / self.dt))
         inside = epochs.valid.astype(np.float32)
         u *= inside[..., None]
-        y = _stack("target", targets, self.output_names, epochs) * inside[..., None]
+        y = stacked("target", targets, self.output_names, epochs) * inside[..., None]
         return Trials(
             inputs=torch.from_numpy(u),
             targets=torch.from_numpy(y),
@@ -287,22 +372,3 @@ class AbstractTask(ABC):
         draws = TrialDraws(0, np.zeros(1, dtype=np.int64), dt=self.dt, task=self.name)
         self._generate(draws)
         return draws
-
-
-def _stack(
-    kind: str, channels: Mapping[str, NDArray[Any]], names: tuple[str, ...], epochs: Epochs
-) -> NDArray[np.float32]:
-    shape = (epochs.n_trials, epochs.n_steps)
-    stacked = np.empty((*shape, len(names)), dtype=np.float32)
-    filled: list[str] = []
-    for name, values in channels.items():
-        block = np.asarray(values)
-        width = block.shape[2] if block.ndim == 3 else 1
-        at = len(filled)
-        filled += [name] if block.ndim < 3 else list(names[at : at + width])
-        if len(filled) > len(names):
-            break
-        stacked[..., at : at + width] = block if block.ndim == 3 else np.broadcast_to(block, shape)[..., None]
-    if tuple(filled) != names:
-        raise ValueError(f"The {kind} channels {filled} are not those the task declares: {list(names)}.")
-    return stacked

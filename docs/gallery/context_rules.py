@@ -40,7 +40,7 @@ from neurornn import CTRNN, Trials, analysis, rules
 from neurornn.connectivity import BalancedGamma, Dale
 from neurornn.networks import AbstractNetwork
 from neurornn.objective import Objective
-from neurornn.tasks.context_decision import ContextDecision
+from neurornn.tasks.perceptual import ContextDecision
 
 CRITERION, EVERY, MEASURE = 0.85, 50, 200
 N_OTHERS, N_LEVERS = 3, 2  # networks for the other rules and for each lever

@@ -27,7 +27,7 @@ from neurornn import CTRNN, Objective, Trials, rules
 from neurornn.connectivity import Orthogonal
 from neurornn.networks import Outputs
 from neurornn.random import torch_generator
-from neurornn.tasks.add import Add
+from neurornn.tasks.long_range import Add
 
 DT, FILL, COUNTED, N_STREAMS = 20.0, 5, 100, 16  # ms; steps that do not count and that do; trials at a time
 RATE, N_STRETCHES, EVERY = 0.01, 150, 5

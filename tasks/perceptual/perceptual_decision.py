@@ -3,6 +3,7 @@
 __all__ = ["PerceptualDecision"]
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import override
 
+from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, Psychometric
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import opposed
 from neurornn.tasks._epochs import Epochs
@@ -110,6 +112,11 @@ class PerceptualDecision(AbstractTwoChoice):
             },
             correct_choice=np.where(catch, 0, side_of(coherence, draws.coin("tie"))),
         )
+
+    @property
+    @override
+    def measures(self) -> Mapping[str, AbstractMeasure]:
+        return {"psychometric": Psychometric("coherence"), "accuracy": Accuracy(by="coherence")}
 
     @override
     def probe_inputs(self) -> dict[str, Float[Tensor, " input"]]:

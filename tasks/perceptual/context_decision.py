@@ -3,6 +3,7 @@
 __all__ = ["ContextDecision"]
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import override
 
+from neurornn.analysis.behaviour import AbstractMeasure, ChoiceWeights, Psychometric
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import opposed
 from neurornn.tasks._epochs import Epochs
@@ -118,6 +120,15 @@ class ContextDecision(AbstractTwoChoice):
             correct_choice=side_of(np.where(by_motion, motion, colour), draws.coin("tie")),
             conditions={"congruent": motion * colour > 0},
         )
+
+    @property
+    @override
+    def measures(self) -> Mapping[str, AbstractMeasure]:
+        return {
+            "psychometric, motion": Psychometric("motion_coherence", by="context"),
+            "psychometric, colour": Psychometric("colour_coherence", by="context"),
+            "choice weights": ChoiceWeights(("motion_coherence", "colour_coherence"), by="context"),
+        }
 
     @override
     def probe_inputs(self) -> dict[str, Float[Tensor, " input"]]:
