@@ -5,9 +5,10 @@ equations :math:`G(y) = F(x, p) / \rho` with the rate :math:`\rho` of the networ
 parameter matter to what follows.
 """
 
-__all__ = ["Family"]
+__all__ = ["Family", "Modes"]
 
 from collections import OrderedDict
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,7 +22,26 @@ from neurornn.analysis.fixed_points._newton import typical_rate
 
 Array = NDArray[np.float64]
 _CACHE = 16  # networks kept, one for each recent value of the parameter
+_KEPT = 4  # decompositions kept
 _STEP = float(np.finfo(np.float64).eps ** (1 / 3))  # of central differences
+
+
+class Modes(NamedTuple):
+    """The Jacobian of the drift at a place and its modes, all in 1/ms.
+
+    Attributes:
+        J: The Jacobian.
+        value: Eigenvalues.
+        right: Right eigenvectors of length 1, in columns.
+        left: Left eigenvectors in rows, with product 1 with their right ones.
+        condition: Most that an eigenvalue moves per unit of change of the Jacobian, infinite at defective ones.
+    """
+
+    J: Array
+    value: NDArray[np.complex128]
+    right: NDArray[np.complex128]
+    left: NDArray[np.complex128]
+    condition: Array
 
 
 class Family:
@@ -42,6 +62,7 @@ class Family:
         self.unit = self.n_units**0.5  # length of the state in units of y
         self._at = bound.at
         self._known: OrderedDict[float, tuple[System, Tensor]] = OrderedDict()
+        self._modes: OrderedDict[bytes, Modes] = OrderedDict()
         system, input = self.system((parameter - self.low) / self.span)
         rows = torch.as_tensor(state, device=system.device)
         check_drift(system, rows, input)
@@ -79,6 +100,20 @@ class Family:
         system, input = self.system(float(y[-1]))
         x = torch.as_tensor(self.state(y)[None], device=system.device)
         return jacobian(system, x, input)[0].cpu().numpy()
+
+    def modes(self, y: Array) -> Modes:
+        """Jacobian and modes of the drift itself; the last few are remembered."""
+        key = y.tobytes()
+        if key not in self._modes:
+            J = self.rates(y)
+            value, right = np.linalg.eig(J)
+            left = np.linalg.pinv(right) if _defective(right) else np.linalg.inv(right)
+            self._modes[key] = Modes(
+                J, value.astype(complex), right.astype(complex), left, np.linalg.norm(left, axis=1)
+            )
+            if len(self._modes) > _KEPT:
+                self._modes.popitem(last=False)
+        return self._modes[key]
 
     def slope(self, y: Array) -> Array:
         """All first derivatives, ``(unit, unit + 1)``; those along the path by central differences."""
@@ -127,3 +162,7 @@ class Family:
                 f"The drift is no smooth function of the parameter: its second differences over steps of {1e-6 * self.span:g} "
                 f"are {bend:.2g}. Compute what depends on the parameter in float64, as from network.double()."
             )
+
+
+def _defective(right: NDArray[np.complex128]) -> bool:
+    return bool(np.linalg.svd(right, compute_uv=False)[-1] < 1e-12)

@@ -7,8 +7,9 @@ A step is accepted if
 * the solution midway lies where the cubic through both ends says: between two branches it does not;
 * the orientation is the same at both ends, or there is an exact branch point between them: a small gap that was
   jumped over has an imperfection that is not 0;
-* every eigenvalue that changed sides is accounted for by a fold, a Hopf point or a branch point, and none is about
-  to dip across the axis and back unseen.
+* every eigenvalue that changed sides is accounted for by a fold, a Hopf point or a branch point;
+* no eigenvalue can have crossed the axis and come back: points are put in between until none can, see
+  :mod:`neurornn.analysis.continuation._hidden`.
 
 Otherwise the step is halved.
 """
@@ -31,12 +32,16 @@ from neurornn.analysis.continuation._curve import (
 )
 from neurornn.analysis.continuation._events import Special, events_between, meeting_between, predicted_dip
 from neurornn.analysis.continuation._family import Family
+from neurornn.analysis.continuation._hidden import divided, hides
 from neurornn.analysis.continuation._kink import over_kink
 
 _CLOSED = 1e-6  # distance at which a branch is back where it began
 _STRAIGHT, _SHARP = 0.9, 1e-6  # cosine between tangents; below this step a turn is a kink
 _CORNER = 1e-7  # step at which a corner of the branch is looked for
 _TURN = 0.2  # radians a step should turn by
+_FINE = 2e-3  # steps up to this are not asked for what they may hide over a branch point
+_APART = 1e-5  # a branch point and another special point nearer to each other than this are one
+_OVER = 16  # samples of a step over a branch point, which is not divided
 _FIRST = 1e-3  # first step away from a branch point
 
 
@@ -179,7 +184,11 @@ def _over_meeting(family: Family, a: Point, b: Point, h: float, last: bool) -> _
     usual = change in {0, 2} if a.t[-1] * b.t[-1] < 0 else change == 1
     if not usual and change < 3 and h > 1e-3:
         return None  # something else happens nearby
+    if h > _FINE and hides(family, a, b, _OVER) is not None:
+        return None
     found = meeting_between(family, a, b)
+    if found is not None and not found.one_sided and not usual and h > _APART:
+        return None  # two branches that cross do not explain the rest
     events = [found] if found is not None else events_between(family, a, b) if change > 1 else None
     return None if events is None else _Step([b], [(0, each) for each in events], last)
 
@@ -198,13 +207,16 @@ def _with_middle(family: Family, a: Point, b: Point, miss: float, last: bool, fr
     parts = np.stack([np.append(p.eigenvalue.real / family.rate, p.t[-1]) for p in (a, middle, b)])
     if h > 1e-6 and predicted_dip(parts, 0.05 if h > 2e-3 else 0.0):
         return None
+    points = divided(family, [a, middle, b])
+    if points is None:
+        return None
     events: list[tuple[int, Special]] = []
-    for k, (first, second) in enumerate(((a, middle), (middle, b))):
+    for k, (first, second) in enumerate(pairwise(points)):
         found = events_between(family, first, second)
         if found is None:
             return None
         events += [(k, each) for each in found]
-    return _Step([middle, b], events, last)
+    return _Step(points[1:], events, last)
 
 
 def _home(
