@@ -69,7 +69,8 @@ def test_the_maximum_is_that_of_a_dense_search(n, gain):
 def test_rotations_change_nothing_and_slower_units_only_the_time(n, gain):
     J, Q = stable(n, gain), orthogonal(n)
     found, turned, slower = measure(J), measure(Q @ J @ Q.T), measure(J / 100)
-    np.testing.assert_allclose(turned, found, rtol=1e-5)
+    np.testing.assert_allclose(turned[:-1], found[:-1], rtol=1e-5)
+    assert slower.kreiss == pytest.approx(found.kreiss, rel=1e-9) == pytest.approx(turned.kreiss, rel=1e-9)
     assert slower.henrici == pytest.approx(found.henrici)
     assert slower.amplification == pytest.approx(found.amplification, rel=1e-8)
     assert slower.amplification_time == pytest.approx(100 * found.amplification_time, rel=1e-4)
@@ -77,13 +78,58 @@ def test_rotations_change_nothing_and_slower_units_only_the_time(n, gain):
     assert stretched.henrici != pytest.approx(found.henrici, rel=0.01)  # control: it is no rotation
 
 
-def test_the_kreiss_bound_holds_from_below():
-    J = stable(12, 4.0)
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("n", [3, 12, 30])
+def test_the_kreiss_constant_is_that_of_a_dense_search_and_bounds_the_amplification(n, seed):
+    J = stable(n, 4.0, seed)
     found = measure(J)
-    z = np.geomspace(1e-2, 10, 30)[:, None] + 1j * np.linspace(-3, 3, 31)
-    resolvent = np.linalg.norm(np.linalg.inv(z[..., None, None] * np.eye(12) - J), 2, axis=(-2, -1))
-    kreiss = (z.real * resolvent).max()
-    assert 1.2 < kreiss <= found.amplification < np.e * 12 * kreiss
+    z = np.geomspace(1e-2, 30, 60)[:, None] + 1j * np.linspace(0, 4, 41)
+    resolvent = np.linalg.norm(np.linalg.inv(z[..., None, None] * np.eye(n) - J), 2, axis=(-2, -1))
+    dense = (z.real * resolvent).max()
+    assert dense * (1 - 1e-12) <= found.kreiss <= found.kreiss_bound <= found.kreiss * 1.0015
+    assert found.kreiss == pytest.approx(dense, rel=0.02)
+    assert found.kreiss <= found.amplification * (1 + 1e-6) < np.e * n * found.kreiss_bound
+    assert (found.kreiss > 1) == (found.numerical_abscissa > 0)
+
+
+@pytest.mark.parametrize("b", [0.3, 1.99, 2.001, 3.0, 40.0, 1e5])
+@pytest.mark.parametrize("a", [1.0, 0.01])
+def test_the_kreiss_constant_of_a_chain_of_two_in_closed_form(a, b):
+    """K = b / (4 a) + a / b if b > 2 a, else 1, for one unit that drives another with weight b."""
+    found = measure(a * np.array([[-1.0, b], [0.0, -1.0]]))
+    exact = b / 4 + 1 / b if b > 2 else 1.0
+    assert found.kreiss == pytest.approx(exact, rel=1e-9)
+    assert exact * (1 - 1e-9) <= found.kreiss_bound <= exact * 1.0015
+
+
+@pytest.mark.parametrize("turn", [0.0, 3.0])
+def test_of_two_chains_apart_the_larger_constant_counts(turn):
+    """Two hills of the half plane, far apart in scale and frequency; the wide one hides the narrow one."""
+
+    def chain(a, b, omega):
+        R = np.array([[-a, -omega], [omega, -a]])
+        return np.block([[R, b * np.eye(2)], [np.zeros((2, 2)), R]])
+
+    for small, large in ((6.0, 6.3), (6.3, 6.0), (3.0, 12.0)):
+        J = np.zeros((8, 8))
+        J[:4, :4], J[4:, 4:] = chain(1.0, small, turn), chain(1e-4, 1e-4 * large, 0.7)
+        exact = max(b / 4 + 1 / b for b in (small, large))
+        Q = orthogonal(8)
+        found = measure(Q @ J @ Q.T)
+        assert found.kreiss <= exact * (1 + 1e-9) and found.kreiss_bound >= exact * (1 - 1e-9)
+        assert found.kreiss == pytest.approx(exact, rel=1e-3)
+
+
+def test_the_kreiss_constant_of_normal_and_of_unstable_matrices():
+    Q = orthogonal(9)
+    normal = measure(Q @ np.diag(-np.linspace(0.5, 3, 9)) @ Q.T)
+    assert normal.kreiss == normal.kreiss_bound == 1.0
+    rotating = measure(np.array([[-1e-3, 7.0], [-7.0, -1e-3]]))
+    assert rotating.kreiss == 1.0
+    for J in (np.diag([0.1, -1.0]), np.array([[0.0, 3.0], [0.0, -1.0]]), np.zeros((2, 2))):
+        found = measure(J, margin=1e-9)
+        assert np.isnan(found.kreiss) and np.isnan(found.kreiss_bound)
+    assert np.isnan(measure(np.diag([-1.0, -2.0]), transient=False).kreiss)
 
 
 def test_the_numerical_abscissa_is_the_slope_at_the_start():

@@ -50,15 +50,17 @@ def linearise(
         inputs: Inputs held at states that do not say theirs, ``(input,)`` or ``(fixed_point, input)``; zero if None.
         readout: Matrix ``(output, unit)`` read from the state, or a function from states to outputs. By default what
             the network reads from its rates, if it has ``rate`` and ``read_out``.
-        transient: Whether to compute the amplification, the costly part for many points of large networks.
+        transient: Whether to compute the amplification and the Kreiss constant, the costly part for many points of large
+            networks.
 
     Returns:
         A dataset along ``fixed_point`` with ``state``, ``inputs``, ``speed``; ``eigenvalue``, ``time_constant``, ``frequency``,
         ``eigenvector``, ``left_eigenvector`` (selection vectors) and ``eigenvalue_condition`` as ``find`` gives
         them; ``input_jacobian`` (B), ``input_to_mode`` (:math:`\ell_m^\top B`); with a read-out ``output``,
         ``output_slope`` (C) and ``mode_to_output`` (:math:`C r_m`); ``spectral_abscissa``, ``numerical_abscissa``,
-        ``henrici``, and if wanted ``amplification``, ``amplification_time`` and ``propagator_norm`` (the curve along
-        ``lag``). Amplification is infinite at unstable points.
+        ``henrici``, and if wanted ``amplification``, ``amplification_time``, ``kreiss`` (the Kreiss constant) with an upper
+        bound ``kreiss_bound``, and ``propagator_norm`` (the curve along ``lag``). Amplification is infinite at unstable
+        points, and the Kreiss constant NaN at points that are not stable.
 
     Raises:
         TypeError: If the network has no drift, or one of another shape or type than its states.
@@ -67,6 +69,8 @@ def linearise(
     References:
         Context-dependent computation by recurrent dynamics in prefrontal cortex (Mante et al., 2013)
         https://doi.org/10.1038/nature12742
+
+        Computing the Kreiss constant of a matrix (Mitchell, 2020) https://doi.org/10.1137/19M1275127
 
     Examples:
         Two units with a feed-forward weight of 4: eigenvalues know nothing of it, and a pulse grows before it decays.
@@ -81,6 +85,8 @@ def linearise(
         [1.0, 4.0]
         >>> round(found.amplification.item(), 3), round(found.amplification_time.item(), 3)
         (1.174, 0.48)
+        >>> bool(1 < found.kreiss < found.amplification)
+        True
     """
     states, held, kept = as_points(points, inputs, getattr(network, "n_inputs", None))
     system = freeze(network, states.shape[1])
@@ -217,11 +223,13 @@ def _measures(
         "henrici": ("departure from normality", "1"),
         "amplification": ("largest amplification", "1"),
         "amplification_time": ("time of the largest amplification", "ms"),
+        "kreiss": ("Kreiss constant", "1"),
+        "kreiss_bound": ("upper bound on the Kreiss constant", "1"),
     }
     ds = xr.Dataset({
         name: (("fixed_point",), np.array([getattr(each, name) for each in found]), _about(*about))
         for name, about in names.items()
-        if transient or not name.startswith("amplification")
+        if transient or not name.startswith(("amplification", "kreiss"))
     })
     if not transient:
         return ds

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
+from neurornn.analysis.mechanism._kreiss import kreiss
 from neurornn.random import derive_seed, normal_array
 
 _PER_OCTAVE = 4  # lags tried for each doubling before the maximum is refined
@@ -30,6 +31,10 @@ class NonNormality(NamedTuple):
             \lVert J \rVert_F`: 0 for a normal matrix, 1 for a nilpotent one.
         amplification: :math:`\sup_{t \ge 0} \lVert e^{Jt} \rVert_2`; infinite for an unstable matrix.
         amplification_time: Where it is attained: 0 if the norm never grows, infinite if it only tends to it.
+        kreiss: Kreiss constant :math:`K = \sup_{\operatorname{Re} z > 0} \operatorname{Re} z\, \lVert (z - J)^{-1}
+            \rVert_2`, a lower bound on the amplification that knows no particular time: :math:`K \le \sup_t \lVert
+            e^{Jt} \rVert_2 \le e\,N K`. NaN where an eigenvalue does not decay.
+        kreiss_bound: Upper bound on it.
     """
 
     spectral_abscissa: float
@@ -37,6 +42,8 @@ class NonNormality(NamedTuple):
     henrici: float
     amplification: float
     amplification_time: float
+    kreiss: float
+    kreiss_bound: float
 
 
 def non_normality(
@@ -52,7 +59,7 @@ def non_normality(
         J: A square matrix, in 1/time.
         eigenvalue: Its eigenvalues.
         margin: Eigenvalues whose real part is no further than this from 0 neither decay nor grow.
-        transient: Whether to look for the amplification; it is NaN otherwise.
+        transient: Whether to look for the amplification and the Kreiss constant; they are NaN otherwise.
 
     Returns:
         The measures; times are in the inverse of the unit of the matrix.
@@ -63,7 +70,7 @@ def non_normality(
     rest = size**2 - float((np.abs(eigenvalue) ** 2).sum())
     henrici = float(np.sqrt(rest)) / size if rest > _ROUNDING * size**2 else 0.0
     if not transient:
-        return NonNormality(float(growth[0]), numerical, henrici, np.nan, np.nan)
+        return NonNormality(float(growth[0]), numerical, henrici, *(4 * [np.nan]))
     if growth[0] > margin:
         supremum = np.inf, np.inf
     elif numerical <= 4 * _EPS * size:
@@ -71,7 +78,8 @@ def non_normality(
     else:
         decays = -growth[growth < -margin]
         supremum = _supremum(J, _LAST / (float(decays.min()) if decays.size else 1e-4 * size))
-    return NonNormality(float(growth[0]), numerical, henrici, *supremum)
+    bounds = kreiss(J, eigenvalue) if growth[0] < -margin else (np.nan, np.nan)
+    return NonNormality(float(growth[0]), numerical, henrici, *supremum, *bounds)
 
 
 def propagator_norm(J: NDArray[np.float64], step: float, n: int) -> NDArray[np.float64]:
