@@ -16,6 +16,7 @@ largest value seen.
 
 __all__ = ["kreiss"]
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -61,7 +62,7 @@ def kreiss(J: Array, eigenvalue: NDArray[np.complex128]) -> tuple[float, float]:
 
     References:
         Computing the Kreiss constant of a matrix (Mitchell, 2020), for the problem and other ways to its solution
-        https://doi.org/10.1137/19M1275127
+        https://arxiv.org/abs/1907.06537
     """
     size = float(np.linalg.norm(J, 2))
     if not size > 0 or eigenvalue.real.max() >= -_EPS * size * len(J):
@@ -91,7 +92,7 @@ class _Search:
         far = self.line(self.far(), (start.y,))
         lines = sorted([first, self.line(self.at[0], (self.at[1],)), start, far], key=lambda each: each.x)
         while len(lines) < _MOST_LINES:
-            bounds = [_bound(a, b) for a, b in zip(lines, lines[1:], strict=False)]
+            bounds = [_bound(a, b) for a, b in pairwise(lines)]
             worst = int(np.argmax([value for value, _ in bounds]))
             if bounds[worst][0] <= self.best + _GAP:
                 break
@@ -101,7 +102,7 @@ class _Search:
             if self.best > before:
                 self.climb()
         tail = np.log(far.x / (far.x - self.omega))
-        upper = max(tail, self.best, *(_bound(a, b)[0] for a, b in zip(lines, lines[1:], strict=False)))
+        upper = max(tail, self.best, *(_bound(a, b)[0] for a, b in pairwise(lines)))
         return float(np.exp(self.best)), float(np.exp(upper))
 
     def far(self) -> float:

@@ -70,7 +70,7 @@ def linearise(
         Context-dependent computation by recurrent dynamics in prefrontal cortex (Mante et al., 2013)
         https://doi.org/10.1038/nature12742
 
-        Computing the Kreiss constant of a matrix (Mitchell, 2020) https://doi.org/10.1137/19M1275127
+        Computing the Kreiss constant of a matrix (Mitchell, 2020) https://arxiv.org/abs/1907.06537
 
     Examples:
         Two units with a feed-forward weight of 4: eigenvalues know nothing of it, and a pulse grows before it decays.
