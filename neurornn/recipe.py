@@ -32,7 +32,8 @@ class Recipe:
     ``neurornn train --task NAME`` starts from it, and any option given there replaces its value.
 
     Attributes:
-        criterion: Mean performance in validation trials at which the task counts as learned; training stops there.
+        criterion: Mean performance in validation trials at which the task counts as learned and training stops; None
+            does all steps.
         n_units: Number of recurrent units.
         tau: Time constant of the units in ms.
         activation: From potential to firing rate.
@@ -57,7 +58,7 @@ class Recipe:
         2
     """
 
-    criterion: float
+    criterion: float | None = None
     n_units: int = 100
     tau: float = 100.0
     activation: str = "softplus"

@@ -2,12 +2,14 @@
 
 __all__ = [
     "NEUROGYM_EXCEPTIONS",
+    "AbstractDirectionCode",
     "AbstractTask",
     "AbstractTiming",
     "AbstractTwoChoice",
     "Add",
     "Choice",
     "ContextDecision",
+    "CosineCode",
     "DelayedComparison",
     "DelayedMatchToSample",
     "Epochs",
@@ -16,6 +18,7 @@ __all__ = [
     "NeurogymTask",
     "PerceptualDecision",
     "ReadySetGo",
+    "RingCode",
     "TaskNotFound",
     "Timing",
     "TrialDraws",
@@ -54,6 +57,9 @@ from neurornn.tasks import perceptual as perceptual
 from neurornn.tasks import suites as suites
 from neurornn.tasks._behaviour import choice_behaviour as choice_behaviour
 from neurornn.tasks._behaviour import epoch_average as epoch_average
+from neurornn.tasks._codes import AbstractDirectionCode as AbstractDirectionCode
+from neurornn.tasks._codes import CosineCode as CosineCode
+from neurornn.tasks._codes import RingCode as RingCode
 from neurornn.tasks._decoding import angle_of as angle_of
 from neurornn.tasks._decoding import angular_error as angular_error
 from neurornn.tasks._draws import TrialDraws as TrialDraws

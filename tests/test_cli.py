@@ -20,6 +20,9 @@ from neurornn.cli import _commands as commands
 from neurornn.cli import _pipeline as pipeline
 from neurornn.cli import main
 from neurornn.cli._options import NetworkOptions, ObjectiveOptions, TrainingOptions
+from neurornn.config import network_to_config
+from neurornn.connectivity import Orthogonal
+from neurornn.recipe import Recipe
 from neurornn.report import _page
 from neurornn.runs import Run
 
@@ -324,8 +327,8 @@ def test_trials_that_do_not_say_where_they_come_from_are_taken_with_a_warning(ru
 
 
 def test_the_demo_keeps_what_it_has(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(commands, "DEMO_NETWORK", NetworkOptions(n_units=8))
-    monkeypatch.setattr(commands, "DEMO_TRAINING", TrainingOptions(n_steps=2, batch_size=8, validate_every=2))
+    small = Recipe(n_units=8, n_steps=2, batch_size=8, validate_every=2)
+    monkeypatch.setattr(tasks.ContextDecision, "recipe", small)
     assert main(["demo", str(tmp_path / "run")]) == 0
     out, _ = said(capsys)
     assert "accuracy" in out and f"Open {(tmp_path / 'run' / 'report.html').resolve()}" in out
@@ -342,8 +345,41 @@ def test_the_demo_keeps_what_it_has(tmp_path, capsys, monkeypatch):
 
 
 def test_the_demo_is_the_main_example():
-    assert commands.DEMO_NETWORK.excitatory == 0.8 and commands.DEMO_NETWORK.sigma_rec > 0
+    recipe = tasks.make("context-decision").recipe
+    assert recipe.excitatory == 0.8 and recipe.sigma_rec > 0 and recipe.criterion == 0.95
     assert commands.Train().task == "context-decision"
+
+
+def test_a_recipe_sets_the_defaults_and_options_replace_them(tmp_path, monkeypatch, capsys):
+    own = Recipe(
+        criterion=0.77,
+        n_units=9,
+        activation="tanh",
+        excitatory=None,
+        init=Orthogonal(0.8),
+        learning_rate=0.02,
+        n_steps=2,
+        batch_size=6,
+        validate_every=2,
+        rate_l2=0.5,
+        tau=50.0,
+        clip_norm=None,
+    )
+    monkeypatch.setattr(tasks.FlipFlop, "recipe", own)
+    words = ["train", str(tmp_path / "a"), "--task", "flip-flop:n_bits=2", "--batch-size", "4"]
+    assert main(words) == 0
+    config = json.loads((tmp_path / "a" / "config.json").read_text())
+    network, training = config["network"], config["training"]
+    assert (network["n_units"], network["activation"], network["dale"]) == (9, "tanh", None)
+    assert network["init"]["type"] == "Orthogonal" and network["init"]["gain"] == 0.8
+    assert training["batch_size"] == 4 and training["optimizer"] == "adam:lr=0.02"
+    assert training["target_performance"] == 0.77 and config["objective"]["rate_l2"] == 0.5
+    task = tasks.make("flip-flop", n_bits=2)
+    rebuilt = Run.open(tmp_path / "a").load_network()
+    assert network_to_config(rebuilt) == network_to_config(own.network(task))
+    with pytest.raises(SystemExit):
+        main(["train", "--task", "flip-flop", "--help"])
+    assert "default: 9" in said(capsys)[0]
 
 
 @pytest.mark.parametrize("name", [name for name in tasks.names() if not name.startswith("context")])

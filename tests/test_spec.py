@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from neurornn import connectivity, rules, tasks
 from neurornn.cli._options import CONNECTIVITY, INITIALISERS, OPTIMIZERS, RULES, TrainingOptions
 from neurornn.cli._spec import SpecError, build, parse, value_of
-from neurornn.cli._tasks import TIMES, make_task, task_page
+from neurornn.cli._tasks import PARTS, make_task, task_page
 from neurornn.networks import CTRNN
 
 _word = st.text(string.ascii_lowercase + "_", min_size=1, max_size=8).filter(lambda s: s[0] != "_")
@@ -45,7 +45,7 @@ def test_any_text_is_parsed_or_refused(text):
         name, raw = parse(text)
         assert name and all(raw) and all(raw.values())
         for value in raw.values():
-            value_of(value, TIMES)
+            value_of(value, PARTS)
     except SpecError as error:
         assert str(error)
 
@@ -84,16 +84,16 @@ def test_values_are_numbers_words_lists_and_calls():
     assert [value_of(text) for text in ("3", "-0.5", "1e3", "TRUE", "None", "relu", "[]", "(1, [x])")] == [
         3, -0.5, 1000.0, True, None, "relu", [], [1, ["x"]],
     ]  # fmt: skip
-    assert value_of("Uniform(100, 2e2)", TIMES) == {"type": "Uniform", "low": 100, "high": 200.0}
-    assert value_of("choice(800,900)", TIMES) == {"type": "Choice", "values": [800, 900]}
+    assert value_of("Uniform(100, 2e2)", PARTS) == {"type": "Uniform", "low": 100, "high": 200.0}
+    assert value_of("choice(800,900)", PARTS) == {"type": "Choice", "values": [800, 900]}
     assert type(value_of("3")) is int and type(value_of("3.0")) is float
 
 
 def test_a_call_is_checked():
     with pytest.raises(SpecError, match=r"has 1 values and 2 are needed: uniform\(low, high\)"):
-        value_of("uniform(100)", TIMES)
+        value_of("uniform(100)", PARTS)
     with pytest.raises(SpecError, match=r"'unifrm\(100,200\)' is not known\. Did you mean 'uniform'\?"):
-        value_of("unifrm(100,200)", TIMES)
+        value_of("unifrm(100,200)", PARTS)
 
 
 def test_objects_are_built_with_checked_values():
@@ -157,7 +157,7 @@ def test_distributions_reach_the_task():
         ("perceptual-decision:dt=10", "The time step of task and network is an option of its own: --dt 10"),
         (
             "perceptual-decision:stimulus=long",
-            "must be a number or a distribution .fixed, uniform, exponential, choice.",
+            "must be a number or one of fixed, uniform, exponential, choice",
         ),
         ("perceptual-decision:coherences=0.5", r"must be a list like \[0.1,0.2\]: got 0.5"),
         ("perceptual-decision:stimulus=uniform(800,100)", "low <= high"),

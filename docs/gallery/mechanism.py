@@ -10,7 +10,7 @@ Controls are networks after a single training step. Finished runs are kept in .c
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from neurornn.cli import _pipeline as pipeline
-from neurornn.cli._commands import DEMO_NETWORK, DEMO_OBJECTIVE, DEMO_TRAINING, Train
+from neurornn.cli._commands import from_recipe
 from neurornn.report import current_analysis
 
+TASK = "context-decision"
 CONTEXTS = {"motion": "#0072B2", "colour": "#D55E00"}
 PARTS = {
     "by_selection_vector": ("#0072B2", "selection vector"),
@@ -43,21 +44,15 @@ class Run:
     """
 
     seed: int
-    n_steps: int = DEMO_TRAINING.n_steps
+    n_steps: int = from_recipe(TASK).training.n_steps
 
 
 def dissect(run: Run) -> dict[str, Any]:
     """Train and dissect a network as the demo does; its numbers."""
     torch.set_num_threads(1)
-    training = DEMO_TRAINING.__class__(**(vars(DEMO_TRAINING) | {"n_steps": run.n_steps}))
     with tempfile.TemporaryDirectory() as folder:
-        trained = Train(
-            Path(folder) / "run",
-            seed=run.seed,
-            network=DEMO_NETWORK,
-            objective=DEMO_OBJECTIVE,
-            training=training,
-        ).train()
+        demo = from_recipe(TASK, folder=Path(folder) / "run", seed=run.seed)
+        trained = replace(demo, training=replace(demo.training, n_steps=run.n_steps)).train()
         metrics = pipeline.dissected(trained)
         tree = current_analysis(trained)
         ds = tree["mechanism"].to_dataset()

@@ -1,6 +1,6 @@
 """What each command does; its fields are its options and its docstring is its help."""
 
-__all__ = ["Analyze", "Command", "Demo", "Report", "Simulate", "Tasks", "Train"]
+__all__ = ["Analyze", "Command", "Demo", "Report", "Simulate", "Tasks", "Train", "from_recipe"]
 
 import logging
 import shlex
@@ -16,6 +16,7 @@ import tyro
 import neurornn.cli._pipeline as pipeline
 from neurornn.cli._none import optional_int
 from neurornn.cli._options import NetworkOptions, ObjectiveOptions, TrainingOptions
+from neurornn.cli._recipes import options_of
 from neurornn.cli._tasks import make_task, task_list, task_page
 from neurornn.report import flat, page_is_current
 from neurornn.report.examinations import EXAMINATIONS
@@ -49,12 +50,14 @@ class Tasks:
 
     def run(self) -> None:
         """Print to standard output."""
-        _say(task_list() if self.name is None else task_page(make_task(self.name, dt=20.0)))
+        _say(task_list() if self.name is None else task_page(make_task(self.name)))
 
 
 @dataclass(frozen=True)
 class Train:
     """Train a network on a task. The same command again continues a training that was interrupted.
+
+    Options that are not given come from the recipe of the task: add --help after --task NAME to see them.
 
     Attributes:
         folder: Folder of the run.
@@ -91,6 +94,20 @@ class Train:
         task = make_task(self.task, self.network.dt)
         folder = self.folder or Path("runs") / f"{task.name}-seed{self.seed}"
         return pipeline.train(folder, task, self.network, self.objective, self.training, self.seed)
+
+
+def from_recipe(task: str, *, folder: Path | None = None, seed: int = 0) -> Train:
+    """The training that the recipe of a task describes.
+
+    Args:
+        task: Task, as ``--task`` takes it.
+        folder: Folder of the run.
+        seed: Seed of everything.
+
+    Returns:
+        The command, with the options of the recipe.
+    """
+    return Train(folder, task, seed, *options_of(make_task(task)))
 
 
 @dataclass(frozen=True)
@@ -167,13 +184,6 @@ class Report:
         _say(f"Report: {pipeline.report(Run.open(self.folder)).resolve()}")
 
 
-DEMO_NETWORK = NetworkOptions(n_units=100, sigma_rec=0.1, excitatory=0.8)
-DEMO_OBJECTIVE = ObjectiveOptions(rate_l2=0.02)
-DEMO_TRAINING = TrainingOptions(
-    optimizer="adam:lr=0.005", n_steps=1200, batch_size=64, validate_every=50, target_performance=0.95
-)
-
-
 @dataclass(frozen=True)
 class Demo:
     """The main example, about a minute: train, simulate, analyse, report.
@@ -197,10 +207,7 @@ class Demo:
         """Train, simulate, analyse, report."""
         began = time.perf_counter()
         folder = self.folder or Path("runs") / f"demo-seed{self.seed}"
-        recipe = Train(
-            folder, seed=self.seed, network=DEMO_NETWORK, objective=DEMO_OBJECTIVE, training=DEMO_TRAINING
-        )
-        run = recipe.train()
+        run = from_recipe("context-decision", folder=folder, seed=self.seed).train()
         metrics = pipeline.dissected(run)
         if not page_is_current(run):
             pipeline.report(run)

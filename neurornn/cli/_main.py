@@ -8,12 +8,13 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Union
+from typing import Annotated, Any, Union
 
 import tyro
 from typing_extensions import override
 
-from neurornn.cli._commands import Analyze, Command, Demo, Report, Simulate, Tasks, Train
+from neurornn.cli._commands import Analyze, Command, Demo, Report, Simulate, Tasks, Train, from_recipe
+from neurornn.cli._recipes import task_named_in
 from neurornn.tasks import TaskNotFound
 
 _DESCRIPTION = """Train recurrent networks on cognitive tasks, dissect them, and look at the result.
@@ -26,15 +27,6 @@ A run is a folder. 'train' makes it; 'simulate', 'analyze' and 'report' add to i
   neurornn report runs/a                     analyse it and write runs/a/report.html
 """
 
-_COMMANDS = Union[  # noqa: UP007 (tyro reads the annotations of the members)
-    Annotated[Tasks, tyro.conf.subcommand("tasks")],
-    Annotated[Train, tyro.conf.subcommand("train")],
-    Annotated[Simulate, tyro.conf.subcommand("simulate")],
-    Annotated[Analyze, tyro.conf.subcommand("analyze")],
-    Annotated[Report, tyro.conf.subcommand("report")],
-    Annotated[Demo, tyro.conf.subcommand("demo")],
-]
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
@@ -46,11 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status: 0, 1 after an error that was explained, 130 after an interruption. Words that are no command
         leave with 2.
     """
+    words = list(sys.argv[1:] if arguments is None else arguments)
     command: Command = tyro.cli(
-        _COMMANDS,
+        _commands(words),
         prog="neurornn",
         description=_DESCRIPTION,
-        args=arguments,
+        args=words,
         config=(tyro.conf.OmitArgPrefixes,),
     )
     try:
@@ -67,6 +60,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"neurornn: {str(error) or type(error).__name__}\n")
         return 1
     return 0
+
+
+def _commands(words: Sequence[str]) -> Any:  # noqa: ANN401
+    """All commands; the defaults of a training are those of the recipe of its task."""
+    train = tyro.conf.subcommand("train", default=_training(words))
+    return Union[  # noqa: UP007 (tyro reads the annotations of the members)
+        Annotated[Tasks, tyro.conf.subcommand("tasks")],
+        Annotated[Train, train],
+        Annotated[Simulate, tyro.conf.subcommand("simulate")],
+        Annotated[Analyze, tyro.conf.subcommand("analyze")],
+        Annotated[Report, tyro.conf.subcommand("report")],
+        Annotated[Demo, tyro.conf.subcommand("demo")],
+    ]
+
+
+def _training(words: Sequence[str]) -> Train:
+    try:
+        return from_recipe(task_named_in(words) or Train.task)
+    except (ImportError, RuntimeError, TaskNotFound, ValueError):
+        return Train()  # the command itself tells what is wrong with the task
 
 
 class _Plain(logging.Formatter):

@@ -232,9 +232,7 @@ class TrainingOptions:
         Returns:
             The rule.
         """
-        rule: rules.AbstractRule = build(
-            self.rule, RULES, what="learning rule", calls=FEEDBACK, called="feedback"
-        )
+        rule: rules.AbstractRule = build(self.rule, RULES, what="learning rule", calls=FEEDBACK)
         return rule
 
     def build_optimizer(self, network: CTRNN) -> torch.optim.Optimizer:

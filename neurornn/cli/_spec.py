@@ -104,7 +104,6 @@ def build(
     *,
     what: str,
     calls: Mapping[str, type] | None = None,
-    called: str = "distribution",
 ) -> Any:  # noqa: ANN401
     """Make the dataclass that a piece of text describes; every value is checked against its annotation.
 
@@ -113,7 +112,6 @@ def build(
         known: Dataclasses by name.
         what: What the user was choosing, for the error message: ``"learning rule"``.
         calls: Dataclasses that may appear inside a value, as in ``delay=uniform(300, 1200)``.
-        called: What they are, for the error message.
 
     Returns:
         The object.
@@ -132,7 +130,7 @@ def build(
             f"No {what} is called '{name}'.{did_you_mean(name, known)} Known: {', '.join(known)}."
         )
     try:
-        values = fields_of(known[name], raw, what=f"The {what} '{name}'", calls=calls, called=called)
+        values = fields_of(known[name], raw, what=f"The {what} '{name}'", calls=calls)
         return known[name](**values)
     except SpecError:
         raise
@@ -146,7 +144,6 @@ def fields_of(
     *,
     what: str,
     calls: Mapping[str, type] | None = None,
-    called: str = "distribution",
 ) -> dict[str, Any]:
     """Arguments of a dataclass from text.
 
@@ -155,7 +152,6 @@ def fields_of(
         raw: Values as text, by name of the field.
         what: The object, for the error message.
         calls: As in :func:`build`.
-        called: As in :func:`build`.
 
     Returns:
         Checked values, by name of the field.
@@ -181,9 +177,7 @@ def fields_of(
         except SpecError:
             raise
         except ValueError as error:
-            raise SpecError(
-                f"{what} cannot have {key}={text}. {_plainly(str(error), calls, called)}"
-            ) from error
+            raise SpecError(f"{what} cannot have {key}={text}. {_plainly(str(error), calls)}") from error
     return values
 
 
@@ -232,11 +226,14 @@ def _defaults(cls: type) -> dict[str, Any]:
     return made
 
 
-def _plainly(message: str, calls: Mapping[str, type] | None, called: str) -> str:
+def _plainly(message: str, calls: Mapping[str, type] | None) -> str:
     """A message about a configuration in the words of the command line."""
-    message = re.sub(
-        r"a dictionary with a 'type' among [\w, ]+", f"a {called} ({', '.join(calls or {})})", message
-    )
+
+    def named(match: re.Match[str]) -> str:
+        names = [name for name, cls in (calls or {}).items() if cls.__name__ in match[1].split(", ")]
+        return f"one of {', '.join(names)}"
+
+    message = re.sub(r"a dictionary with a 'type' among ([\w, ]+)", named, message)
     return message.replace("must be a list", "must be a list like [0.1,0.2]").replace("null", "none")
 
 

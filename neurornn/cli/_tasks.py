@@ -16,21 +16,23 @@ from neurornn.runs import Run
 from neurornn.storage import CorruptFile
 from neurornn.tasks import AbstractTask, NeurogymTask, TaskNotFound
 
-TIMES: dict[str, type] = {
+PARTS: dict[str, type] = {
     "fixed": tasks.Fixed,
     "uniform": tasks.Uniform,
     "exponential": tasks.TruncatedExponential,
     "choice": tasks.Choice,
+    "ring": tasks.RingCode,
+    "cosine": tasks.CosineCode,
 }
 _WIDTH = 100
 
 
-def make_task(text: str, dt: float) -> AbstractTask:
+def make_task(text: str, dt: float | None = None) -> AbstractTask:
     """The task a piece of text describes, at a time step.
 
     Args:
         text: Name of a task, or ``name:option=value,...``; ``neurogym:env=NAME,...`` for an environment of neurogym.
-        dt: Time step in ms.
+        dt: Time step in ms; that of the task if None.
 
     Returns:
         The task.
@@ -46,16 +48,17 @@ def make_task(text: str, dt: float) -> AbstractTask:
     name, raw = parse(text)
     if "dt" in raw:
         raise SpecError(f"The time step of task and network is an option of its own: --dt {raw['dt']}.")
+    step: dict[str, Any] = {} if dt is None else {"dt": dt}
     if name == "neurogym":
         if "env" not in raw:
             raise SpecError("Say which environment: neurogym:env=PerceptualDecisionMaking-v0.")
         settings = {key: value_of(value) for key, value in raw.items() if key != "env"}
-        return tasks.from_neurogym(raw["env"], dt=dt, **settings)
+        return tasks.from_neurogym(raw["env"], **step, **settings)
     try:
         blank = tasks.make(name)
     except TaskNotFound as error:
         raise TaskNotFound(str(error).replace("neurornn.tasks.names()", "'neurornn tasks'")) from None
-    return tasks.make(name, dt=dt, **fields_of(type(blank), raw, what=f"Task '{blank.name}'", calls=TIMES))
+    return tasks.make(name, **step, **fields_of(type(blank), raw, what=f"Task '{blank.name}'", calls=PARTS))
 
 
 def task_config(task: AbstractTask) -> dict[str, Any]:
@@ -156,12 +159,12 @@ def task_page(task: AbstractTask) -> str:
 
 
 def _types(*more: AbstractTask) -> tuple[type, ...]:
-    return (*TYPES, *TIMES.values(), *(type(task) for task in more))
+    return (*TYPES, *PARTS.values(), *(type(task) for task in more))
 
 
 def _written(value: Any) -> str:  # noqa: ANN401
     """A value as it is written on the command line."""
-    for name, kind in TIMES.items():
+    for name, kind in PARTS.items():
         if type(value) is kind:
             inner = [getattr(value, each.name) for each in dataclasses.fields(kind)]
             if kind is tasks.Choice:

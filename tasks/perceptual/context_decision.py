@@ -13,6 +13,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, ChoiceWeights, Psychometric
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import opposed
 from neurornn.tasks._epochs import Epochs
@@ -120,6 +121,11 @@ class ContextDecision(AbstractTwoChoice):
             correct_choice=side_of(np.where(by_motion, motion, colour), draws.coin("tie")),
             conditions={"congruent": motion * colour > 0},
         )
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return Recipe(criterion=0.95, learning_rate=5e-3, n_steps=1200, rate_l2=0.02)
 
     @property
     @override
