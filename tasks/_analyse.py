@@ -4,15 +4,12 @@ __all__ = ["drawn", "measured"]
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import xarray as xr
+from matplotlib.figure import Figure
 
 from neurornn.analysis.behaviour import AbstractMeasure
 from neurornn.provenance import provenance
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _PANEL = (4.2, 3.4)  # inches
 
@@ -47,7 +44,7 @@ def measured(task: str, measures: Mapping[str, AbstractMeasure], dataset: xr.Dat
     return tree
 
 
-def drawn(measures: Mapping[str, AbstractMeasure], results: xr.DataTree) -> "Figure":
+def drawn(measures: Mapping[str, AbstractMeasure], results: xr.DataTree) -> Figure:
     """A panel for each measure, at most three in a row.
 
     Args:
@@ -60,8 +57,6 @@ def drawn(measures: Mapping[str, AbstractMeasure], results: xr.DataTree) -> "Fig
     Raises:
         ValueError: If the results are of other measures.
     """
-    import matplotlib.pyplot as plt  # only when something is drawn
-
     titles = list(results.children)
     if not titles or not set(titles) <= set(measures):
         raise ValueError(
@@ -70,7 +65,8 @@ def drawn(measures: Mapping[str, AbstractMeasure], results: xr.DataTree) -> "Fig
     columns = min(3, len(titles))
     rows = math.ceil(len(titles) / columns)
     size = (_PANEL[0] * columns, _PANEL[1] * rows)
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
     for ax, title in zip(axes.flat, titles, strict=False):
         result = results[title].to_dataset()
         if "failed" in result.attrs:

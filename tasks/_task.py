@@ -258,8 +258,7 @@ class AbstractTask(ABC):
 
     @property
     def recipe(self) -> Recipe:
-        """Network and training that are known to learn this task, and how well; general defaults, without a criterion,
-        where nobody has looked."""
+        """Network and training that are known to learn this task; general defaults where nobody has looked."""
         return Recipe()
 
     @final

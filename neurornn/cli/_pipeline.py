@@ -213,7 +213,7 @@ def report(run: Run) -> Path:
     """
     dissected(run)
     _log.info("drawing the report")
-    return write_report(run)
+    return write_report(run, task_of(run))
 
 
 def _trials(run: Run) -> xr.Dataset:

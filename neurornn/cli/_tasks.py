@@ -12,6 +12,7 @@ from typing import Any
 from neurornn import tasks
 from neurornn.cli._spec import SpecError, fields_of, parse, value_of
 from neurornn.config import TYPES, decode, encode
+from neurornn.recipe import Recipe
 from neurornn.runs import Run
 from neurornn.storage import CorruptFile
 from neurornn.tasks import AbstractTask, NeurogymTask, TaskNotFound
@@ -132,6 +133,8 @@ def task_page(task: AbstractTask) -> str:
         "conditions": ", ".join(trials.conditions),
         "grid": grid,
         "loss": task.loss.replace("_", " "),
+        "measures": ", ".join(task.measures),
+        "recipe": _recipe(task),
     }
     lines = [f"{task.name}: {_summary(type(task))}", ""]
     for name, text in facts.items():
@@ -156,6 +159,18 @@ def task_page(task: AbstractTask) -> str:
         "in quotes because of the brackets: uniform(LOW,HIGH), exponential(SCALE,LOW,HIGH), choice(TIME,TIME,...).",
         "The time step is an option of its own: --dt.",
     ])
+
+
+def _recipe(task: AbstractTask) -> str:
+    recipe, usual = task.recipe, Recipe()
+    if recipe == usual:
+        return "none of its own"
+    changed = {
+        each.name: getattr(recipe, each.name)
+        for each in dataclasses.fields(recipe)
+        if getattr(recipe, each.name) != getattr(usual, each.name)
+    }
+    return ", ".join(f"{name.replace('_', ' ')} {_written(value)}" for name, value in changed.items())
 
 
 def _types(*more: AbstractTask) -> tuple[type, ...]:

@@ -1,6 +1,6 @@
 """Everything the report shows about a trained network, computed once and kept as one labelled tree."""
 
-__all__ = ["contexts_of", "dissect", "in_order", "situations_of"]
+__all__ = ["contexts_of", "dissect", "in_order", "own_measures", "situations_of"]
 
 import json
 import logging
@@ -43,7 +43,8 @@ def dissect(network: CTRNN, task: AbstractTask, data: xr.Dataset, *, seed: int =
         A tree with the groups ``components``, ``situations`` (the input held in each), ``fixed_points``,
         ``landscape/<situation>``, ``mechanism`` (what the slow modes select), ``nonnormality``, ``attractors`` (lines and the
         like) and, as far as the task has them, ``accuracy`` (trials are right or wrong),
-        ``psychometric/<stimulus>`` (a choice and signed stimuli) and ``choice_weights`` (two stimuli or more). Its
+        ``psychometric/<stimulus>`` (a choice and signed stimuli), ``choice_weights`` (two stimuli or more) and
+        ``behaviour/<measure>`` (what else the source paper of the task measured). Its
         attributes name the ``factors`` of the task (all its conditions if it has no grid) and the ``problems``:
         group -> reason, both as JSON.
 
@@ -78,6 +79,9 @@ def dissect(network: CTRNN, task: AbstractTask, data: xr.Dataset, *, seed: int =
         attempt(
             "choice_weights", lambda: behaviour.choice_weights(data, regressors=stimuli, by=by, seed=seed)
         )
+
+    for title, measure in own_measures(task, bool(stimuli)).items():
+        attempt(f"behaviour/{title}", lambda measure=measure: measure.apply(data))  # type: ignore[misc]
 
     _log.info("fixed and slow points while each of these inputs is held: %s", ", ".join(situations))
     groups["situations"] = xr.Dataset(
@@ -119,6 +123,25 @@ def dissect(network: CTRNN, task: AbstractTask, data: xr.Dataset, *, seed: int =
         "balanced": int(task.supports_balanced),
     }
     return tree
+
+
+def own_measures(task: AbstractTask, has_stimuli: bool) -> dict[str, behaviour.AbstractMeasure]:
+    """Measures of a task beyond those that every task gets.
+
+    Args:
+        task: The task.
+        has_stimuli: Whether psychometric curves and choice weights are made anyway.
+
+    Returns:
+        The measures by title.
+    """
+    common = (behaviour.Psychometric, behaviour.ChoiceWeights) if has_stimuli else ()
+    return {
+        title: measure
+        for title, measure in task.measures.items()
+        if not isinstance(measure, (behaviour.Accuracy, *common))
+        and not (isinstance(measure, behaviour.MeanBy) and measure.variable == "performance")
+    }
 
 
 def situations_of(tree: xr.DataTree) -> list[str]:

@@ -20,18 +20,20 @@ from neurornn.report._mechanism import mechanism_figure, mechanism_table
 from neurornn.report._metrics import metrics_of
 from neurornn.report._origin import analysis_origin, current_analysis, current_trials
 from neurornn.report._page import Section, page
-from neurornn.report._panels import words
+from neurornn.report._panels import clean, words
 from neurornn.report._tables import headline, points_table, provenance_table, subtitle, weights_table
 from neurornn.runs import Run
+from neurornn.tasks import AbstractTask
 
 _MADE_FROM = re.compile(r'<meta name="made-from" content="([0-9a-f]*)">')
 
 
-def write_report(run: Run) -> Path:
+def write_report(run: Run, task: AbstractTask | None = None) -> Path:
     """Draw everything a run has saved on one self-contained page.
 
     Args:
         run: A run that was trained, simulated and analysed.
+        task: Its task, which draws the measures of its source paper; they are left out without it.
 
     Returns:
         Path of ``report.html``.
@@ -59,6 +61,7 @@ def write_report(run: Run) -> Path:
         sections=[
             _learning(run, history, tree),
             *_behaviour(data, tree),
+            *_measures(task, tree),
             *_space(data, tree),
             _mechanism(tree),
             *examinations.sections(tree),
@@ -142,6 +145,20 @@ def _behaviour(data: xr.Dataset, tree: xr.DataTree) -> list[Section]:
             f"the same.{selects if contexts_of(data) and 'choice_weights' in tree.children else ''}",
             table=weights_table(tree),
             text=note,
+        )
+    ]
+
+
+def _measures(task: AbstractTask | None, tree: xr.DataTree) -> list[Section]:
+    if task is None or "behaviour" not in tree.children:
+        return []
+    figure = clean(task.plot(tree.children["behaviour"]))
+    return [
+        Section(
+            "Behaviour, as its source measures it",
+            figure,
+            f"What the source of this task measures: {', '.join(tree['behaviour'].children)}.",
+            "Held-out trials. Bars and bands: 95 % intervals.",
         )
     ]
 

@@ -131,8 +131,8 @@ class ContextDecision(AbstractTwoChoice):
     @override
     def measures(self) -> Mapping[str, AbstractMeasure]:
         return {
-            "psychometric, motion": Psychometric("motion_coherence", by="context"),
-            "psychometric, colour": Psychometric("colour_coherence", by="context"),
+            "psychometric of motion": Psychometric("motion_coherence", by="context"),
+            "psychometric of colour": Psychometric("colour_coherence", by="context"),
             "choice weights": ChoiceWeights(("motion_coherence", "colour_coherence"), by="context"),
         }
 
