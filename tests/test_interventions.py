@@ -415,7 +415,7 @@ def test_a_comparison_survives_netcdf(tmp_path):
         (iv.Silence([0], (500.0, 600.0)), "would never act"),
         (iv.Silence([0], 7), "epoch is the name"),
         (iv.Drive([1.0, 2.0], units=[0]), "2 values for 1 driven"),
-        (iv.Drive(1.0, direction=np.eye(5)[:2]), "along one direction"),
+        (iv.Drive(1.0, direction=np.eye(5)[:2]), "has one direction: got 2"),
         (iv.Clamp(np.zeros(5)), "span fewer dimensions"),
         (iv.Clamp(np.ones(4)), "one number for each of 5 units"),
         (iv.Clamp(AXIS, [1.0, 2.0]), "one for each of 1 directions"),
@@ -441,7 +441,7 @@ def test_other_nonsense_is_refused():
         iv.LesionWeights(matrix="W")
     with pytest.raises(ValueError, match="sigma_rec"):
         iv.ChangeNoise(-1.0)
-    with pytest.raises(TypeError, match="not a CTRNN"):
+    with pytest.raises(TypeError, match="need a network, or an object with a method drift"):
         iv.run(torch.nn.Identity(), trials_of(), iv.Silence([0]))
     with pytest.raises(TypeError, match="objects such as"):
         iv.run(make_network(), trials_of(), "silence")

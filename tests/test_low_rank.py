@@ -13,6 +13,7 @@ from neurornn import CTRNN, Dale, simulate, tasks
 from neurornn.analysis import low_rank
 from neurornn.analysis._system import freeze
 from neurornn.analysis.low_rank._parts import Parts, padded, target_of
+from neurornn.networks import AbstractNetwork, Trajectory
 
 N = 16
 
@@ -311,6 +312,88 @@ def test_pictures_and_netcdf(swept, tmp_path):
         with xr.open_dataset(tmp_path / f"{k}.nc", engine="h5netcdf") as back:
             assert back.attrs["schema"].startswith("neurornn.LowRank")
             np.testing.assert_array_equal(back.rate_r2, each.rate_r2)
+
+
+class Rectified(AbstractNetwork):
+    """A network of no family of the package: rates that saturate and a recurrent matrix among its parameters."""
+
+    def __init__(self, W):
+        super().__init__()
+        self.n_inputs, self.n_units, self.n_outputs, self.dt, self.sigma_rec = 2, N, 2, 20.0, 0.0
+        g = torch.Generator().manual_seed(9)
+        self.core = torch.nn.Parameter(W.clone())
+        self.into, self.out = (torch.randn(*s, generator=g, dtype=torch.float64) for s in ((N, 2), (2, N)))
+
+    @property
+    def cell_types(self):
+        return np.full(N, "", dtype="<U1")
+
+    @property
+    def W_rec(self):
+        return self.core
+
+    def rate(self, state):
+        return torch.tanh(state)
+
+    def read_out(self, rate):
+        return rate @ self.out.T
+
+    def drift(self, state, input):
+        return (-state + self.rate(state) @ self.W_rec.T + 0.5 * input @ self.into.T) / 100.0
+
+    def step(self, state, input, noise=None):
+        return state + self.dt * self.drift(state, input)
+
+    def forward(self, inputs, state=None, *, generator=None, noise=None):
+        self.check_inputs(inputs)
+        state = self.initial_state(len(inputs)) if state is None else state
+        states = []
+        for k in range(inputs.shape[1]):
+            state = self.step(state, inputs[:, k])
+            states.append(state)
+        path = torch.stack(states, 1)
+        return Trajectory(path, self.rate(path), self.read_out(self.rate(path)), state)
+
+
+def test_a_network_of_another_family_is_reduced_too():
+    W = teacher(2).W_rec.detach()
+    rest = 0.05 * torch.randn(N, N, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    trials, before = trials_of(), W.clone()
+    exact = low_rank.fit(Rectified(W), trials, rank=2)
+    assert float(exact.result.rate_r2.min()) > 1 - 1e-9
+    assert torch.linalg.matrix_rank(exact.network.W_rec) == 2
+    torch.testing.assert_close(exact.network.W_rec.detach(), W, rtol=0, atol=1e-9)
+    network = Rectified(W + rest)
+    fitted, start, cut = (
+        low_rank.fit(network, trials, rank=1, test=trials),
+        low_rank.fit(network, trials, rank=1, test=trials, n_iterations=0),
+        low_rank.truncate(network, trials, rank=1),
+    )
+    losses = [float(each.result.loss.min()) for each in (fitted, start, cut)]
+    assert losses[0] < 0.9 * losses[1] <= 0.9 * losses[2]
+    more = low_rank.fit(network, trials, rank=2, test=trials, start=fitted, n_iterations=20)
+    assert float(more.result.loss.min()) <= losses[0]
+    assert torch.equal(network.core.detach(), before + rest) and network.core.requires_grad
+    with torch.no_grad():
+        run, own = fitted.network(trials.inputs), network(trials.inputs)
+    inside = trials.valid[..., None].bool()
+    error = ((run.rate - own.rate) ** 2 * inside).sum()
+    mean = (own.rate * inside).sum((0, 1)) / inside.sum()
+    total = ((own.rate - mean) ** 2 * inside).sum()
+    assert float(1 - error / total) == pytest.approx(fitted.result.rate_r2.sel(trials="fit").item(), abs=1e-9)
+
+
+def test_a_network_without_a_matrix_of_its_own_is_refused():
+    class Computed(Rectified):
+        @property
+        def W_rec(self):
+            return 2 * self.core
+
+    network = Rectified(teacher(2).W_rec.detach())
+    with pytest.raises(TypeError, match="Computed has no single recurrent matrix to reduce"):
+        low_rank.truncate(Computed(network.core.detach()), trials_of(), rank=1)
+    with pytest.raises(ValueError, match="Only the recurrent matrix of Rectified can be fitted"):
+        low_rank.fit(network, trials_of(), rank=1, free=low_rank.Free())
 
 
 def test_nonsense_is_refused_with_a_reason():

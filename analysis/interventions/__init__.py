@@ -9,6 +9,7 @@ __all__ = [
     "Drive",
     "Equations",
     "LesionWeights",
+    "Push",
     "ReadOut",
     "Silence",
     "compare",
@@ -19,6 +20,7 @@ __all__ = [
 
 from neurornn.analysis.interventions._activity import Clamp as Clamp
 from neurornn.analysis.interventions._activity import Drive as Drive
+from neurornn.analysis.interventions._activity import Push as Push
 from neurornn.analysis.interventions._activity import Silence as Silence
 from neurornn.analysis.interventions._base import AbstractIntervention as AbstractIntervention
 from neurornn.analysis.interventions._base import Action as Action

@@ -1,25 +1,25 @@
-"""Interventions on activity: silence, drive, clamp."""
+"""Interventions on activity: silence, drive, push, clamp."""
 
-__all__ = ["Clamp", "Drive", "Silence"]
+__all__ = ["Clamp", "Drive", "Push", "Silence"]
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from typing_extensions import override
 
-from neurornn.analysis.interventions._base import AbstractIntervention, Action
+from neurornn.analysis.interventions._base import AbstractIntervention, Action, Subject
 from neurornn.analysis.interventions._select import (
     Directions,
     Epoch,
     Units,
     active_steps,
+    n_units_of,
     orthonormal,
     units_of,
 )
-from neurornn.networks import CTRNN
 from neurornn.trials import Trials
 
 
@@ -29,7 +29,7 @@ class Silence(AbstractIntervention):
 
     A silent unit reaches neither other units nor the read-out. In current form its potential goes on integrating
     what it receives, so it speaks again as soon as it is released; in rate form the rate is the state, which
-    starts again from 0.
+    starts again from 0. In a network of another family the state of a silent unit is held at 0.
 
     Attributes:
         units: Indices, a mask, names of areas, or cell types (``"E"``, ``"I"``); None silences all.
@@ -41,7 +41,7 @@ class Silence(AbstractIntervention):
     epoch: Epoch = None
 
     @override
-    def bind(self, network: CTRNN, trials: Trials) -> Action:
+    def bind(self, network: Subject, trials: Trials) -> Action:
         silent = torch.as_tensor(units_of(self.units, network), device=trials.inputs.device)
         return Action(active_steps(self.epoch, trials), silent=silent)
 
@@ -49,6 +49,8 @@ class Silence(AbstractIntervention):
 @dataclass(frozen=True, eq=False)
 class Drive(AbstractIntervention):
     r"""Add a constant current beside the input: :math:`W_{in} u + b + I`.
+
+    Only a :class:`~neurornn.CTRNN` says where currents enter; others take a :class:`Push`.
 
     Attributes:
         current: :math:`I`, in units of the input current: one number, or one for each unit that is driven.
@@ -68,31 +70,47 @@ class Drive(AbstractIntervention):
     epoch: Epoch = None
 
     def __post_init__(self) -> None:
-        values = np.asarray(self.current, dtype=np.float64)
-        if values.ndim > 1 or not np.isfinite(values).all():
-            raise ValueError(
-                f"current is one finite number or one for each driven unit: got {self.current!r}."
-            )
-        if self.direction is not None and (self.units is not None or values.ndim):
-            raise ValueError("Drive units or along a direction, not both, and a direction with one number.")
+        _check_values(self.current, self.units, self.direction, "current", "driven")
 
     @override
-    def bind(self, network: CTRNN, trials: Trials) -> Action:
-        values = np.asarray(self.current, dtype=np.float64)
-        current = np.zeros(network.n_units)
-        if self.direction is not None:
-            axes = orthonormal(self.direction, network.n_units)
-            if len(axes) != 1:
-                raise ValueError(
-                    f"Drive along one direction: got {len(axes)}. Combine several Drive interventions."
-                )
-            current = values * axes[0]
-        else:
-            chosen = units_of(self.units, network)
-            if values.ndim and values.size != chosen.sum():
-                raise ValueError(f"current has {values.size} values for {int(chosen.sum())} driven units.")
-            current[chosen] = values
+    def bind(self, network: Subject, trials: Trials) -> Action:
+        current = _along(self.current, self.units, self.direction, network, "current", "driven")
         return Action(active_steps(self.epoch, trials), current=torch.as_tensor(current).to(trials.inputs))
+
+
+@dataclass(frozen=True, eq=False)
+class Push(AbstractIntervention):
+    r"""Add to the velocity of the state, :math:`\dot x = F(x, u) + v`; any network can be pushed.
+
+    .. math:: x_k \leftarrow x_k + dt\,v
+
+    after each step and before states are clamped or silenced. In a leaky network in current form this is a current of
+    :math:`\tau v`.
+
+    Attributes:
+        velocity: :math:`v`, in units of the state per ms: one number, or one for each unit that is pushed.
+        units: Units to push, as in :class:`Silence`; None pushes all.
+        direction: Direction in state space to push along instead, ``(unit,)``, of any length: the velocity is
+            ``velocity`` times the unit vector.
+        epoch: When, as in :class:`Silence`.
+
+    Raises:
+        ValueError: If both units and a direction are given, or the velocity is not finite or has the wrong number of
+            values.
+    """
+
+    velocity: float | ArrayLike
+    units: Units = None
+    direction: Directions | None = None
+    epoch: Epoch = None
+
+    def __post_init__(self) -> None:
+        _check_values(self.velocity, self.units, self.direction, "velocity", "pushed")
+
+    @override
+    def bind(self, network: Subject, trials: Trials) -> Action:
+        velocity = _along(self.velocity, self.units, self.direction, network, "velocity", "pushed")
+        return Action(active_steps(self.epoch, trials), velocity=torch.as_tensor(velocity).to(trials.inputs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,19 +138,14 @@ class Clamp(AbstractIntervention):
     epoch: Epoch = None
 
     @override
-    def bind(self, network: CTRNN, trials: Trials) -> Action:
+    def bind(self, network: Subject, trials: Trials) -> Action:
         like = trials.inputs
-        axes = orthonormal(self.direction, network.n_units)
+        n_units = n_units_of(network)
+        axes = orthonormal(self.direction, n_units)
         Q = torch.as_tensor(axes).to(like)  # (direction, unit)
-        origin = (
-            np.zeros(network.n_units)
-            if self.reference is None
-            else np.asarray(self.reference, dtype=np.float64)
-        )
-        if origin.shape != (network.n_units,) or not np.isfinite(origin).all():
-            raise ValueError(
-                f"reference is a finite state of {network.n_units} units: got shape {origin.shape}."
-            )
+        origin = np.zeros(n_units) if self.reference is None else np.asarray(self.reference, dtype=np.float64)
+        if origin.shape != (n_units,) or not np.isfinite(origin).all():
+            raise ValueError(f"reference is a finite state of {n_units} units: got shape {origin.shape}.")
         if self.value is None:
             return Action(active_steps(self.epoch, trials), clamp=lambda x, before: _held(x, before, Q))
         value = np.asarray(self.value, dtype=np.float64)
@@ -147,3 +160,38 @@ class Clamp(AbstractIntervention):
 def _held(state: Tensor, before: Tensor | None, Q: Tensor) -> Tensor:
     """The state with the coordinates it had a step earlier; before the first step there is nothing to hold."""
     return state if before is None else state - ((state - before) @ Q.T) @ Q
+
+
+def _check_values(
+    given: float | ArrayLike, units: Units, direction: Directions | None, what: str, done: str
+) -> None:
+    values = np.asarray(given, dtype=np.float64)
+    if values.ndim > 1 or not np.isfinite(values).all():
+        raise ValueError(f"{what} is one finite number or one for each {done} unit: got {given!r}.")
+    if direction is not None and (units is not None or values.ndim):
+        verb = {"driven": "Drive", "pushed": "Push"}[done]
+        raise ValueError(f"{verb} units or along a direction, not both, and a direction with one number.")
+
+
+def _along(
+    given: float | ArrayLike,
+    units: Units,
+    direction: Directions | None,
+    network: Subject,
+    what: str,
+    done: str,
+) -> NDArray[np.float64]:
+    """One number for each unit."""
+    values = np.asarray(given, dtype=np.float64)
+    n_units = n_units_of(network)
+    if direction is not None:
+        axes = orthonormal(direction, n_units)
+        if len(axes) != 1:
+            raise ValueError(f"A {what} has one direction: got {len(axes)}. Combine several interventions.")
+        return np.asarray(values * axes[0])
+    full = np.zeros(n_units)
+    chosen = units_of(units, network)
+    if values.ndim and values.size != chosen.sum():
+        raise ValueError(f"{what} has {values.size} values for {int(chosen.sum())} {done} units.")
+    full[chosen] = values
+    return full

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from neurornn.analysis._conditions import groups_of
 from neurornn.analysis._plotting import value_text
+from neurornn.analysis.interventions._base import Readout, Subject
 from neurornn.analysis.interventions._outcome import Outcome, outcomes_of
 from neurornn.analysis.interventions._paired import Paired, paired_difference
-from neurornn.analysis.interventions._run import Interventions, as_interventions, run
-from neurornn.networks import CTRNN
+from neurornn.analysis.interventions._run import Interventions, as_interventions, run, subject_of
 from neurornn.provenance import provenance
 from neurornn.random import derive_seed
 from neurornn.simulation import HasBehaviour
@@ -25,13 +26,15 @@ _log = logging.getLogger(__name__)
 
 
 def compare(
-    network: CTRNN,
+    network: Subject,
     trials: Trials,
     interventions: Mapping[str, Interventions],
     *,
     task: HasBehaviour | None = None,
     outcomes: Mapping[str, Outcome] | None = None,
     by: str | list[str] | None = None,
+    readout: Readout | None = None,
+    start: ArrayLike | Tensor | None = None,
     seed: int = 0,
     confidence: float = 0.95,
     n_resamples: int = 1000,
@@ -49,13 +52,15 @@ def compare(
     number of interventions.
 
     Args:
-        network: Network to intervene upon; it is left untouched.
+        network: Network to intervene upon, or any object with a drift, as in :func:`run`; it is left untouched.
         trials: Trials to run.
         interventions: For each name one intervention, or several that act together.
         task: Its behaviour gives the outcomes: performance, choice, ...
         outcomes: Further outcomes, functions of trials and outputs that give a number for each trial, for instance
             :class:`ReadOut`. Without any and without a task the outcome is the squared error.
         by: Condition variables; each combination of values is compared on its own as well.
+        readout: What is read from the states of a network without a read-out, as in :func:`run`.
+        start: State before the first step, as in :func:`run`.
         seed: Seed of the recurrent noise and of the resampling.
         confidence: Of the intervals.
         n_resamples: Bootstrap replicates and sign flips.
@@ -90,16 +95,17 @@ def compare(
             f"confidence lies between 0 and 1 and n_resamples is at least 1: got {confidence} and {n_resamples}."
         )
     steps = {name: as_interventions(each) for name, each in interventions.items()}
-    here = trials.to(next(network.parameters()))
+    here = trials.to(next(subject_of(network, trials, readout, start).parameters()))
     active = np.stack([_n_active(network, here, each) for each in steps.values()])
-    plain = run(network, trials, seed=seed)
+    own: dict[str, Any] = {"readout": readout, "start": start, "seed": seed}
+    plain = run(network, trials, **own)
     control = outcomes_of(plain, trials, task, outcomes)
     groups = _groups(plain, by)
     del plain
     values: dict[str, list[NDArray[np.float64]]] = {name: [] for name in control}
     for name, each in steps.items():
         _log.info("intervention %s", name)
-        found = outcomes_of(run(network, trials, each, seed=seed), trials, task, outcomes)
+        found = outcomes_of(run(network, trials, each, **own), trials, task, outcomes)
         for outcome, numbers in found.items():
             values[outcome].append(numbers)
     before = np.stack(list(control.values()))
@@ -146,7 +152,7 @@ def compare(
     )
 
 
-def _n_active(network: CTRNN, trials: Trials, steps: tuple[Any, ...]) -> NDArray[np.int64]:
+def _n_active(network: Subject, trials: Trials, steps: tuple[Any, ...]) -> NDArray[np.int64]:
     """Steps of each trial in which any of several interventions acts; all are bound, so mistakes show at once."""
     inside = np.zeros((trials.n_trials, trials.n_steps), dtype=bool)
     for each in steps:

@@ -2,17 +2,19 @@
 
 __all__ = ["ChangeNoise", "ChangeTau", "LesionWeights"]
 
+import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
-from neurornn.analysis.interventions._base import AbstractIntervention, Action, Equations
+from neurornn.analysis._system import plain
+from neurornn.analysis.interventions._base import AbstractIntervention, Action, Equations, Subject
 from neurornn.analysis.interventions._select import (
     Channels,
     Epoch,
@@ -21,7 +23,7 @@ from neurornn.analysis.interventions._select import (
     channels_of,
     units_of,
 )
-from neurornn.networks import CTRNN
+from neurornn.networks import CTRNN, AbstractNetwork
 from neurornn.random import derive_seed, uniform_array
 from neurornn.trials import Trials
 
@@ -31,6 +33,9 @@ _FIELDS = {"recurrent": "W_rec", "input": "W_in", "readout": "W_out"}
 @dataclass(frozen=True, eq=False)
 class LesionWeights(AbstractIntervention):
     """Scale a block of weights, or a random share of it.
+
+    The network must have the matrix, as ``W_rec (unit, unit)``, ``W_in (unit, input)`` or ``W_out (output, unit)``; one that is
+    no :class:`~neurornn.CTRNN` must let it be assigned.
 
     Attributes:
         pre: Units the synapses come from, as in :class:`Silence`; input channels, by index, mask or name, for
@@ -63,7 +68,7 @@ class LesionWeights(AbstractIntervention):
             raise ValueError(f"fraction is a share between 0 and 1: got {self.fraction}.")
 
     @override
-    def bind(self, network: CTRNN, trials: Trials) -> Action:
+    def bind(self, network: Subject, trials: Trials) -> Action:
         inputs, outputs = trials.info.input_names, trials.info.output_names
         pre = (
             channels_of(self.pre, inputs, "input") if self.matrix == "input" else units_of(self.pre, network)
@@ -81,7 +86,19 @@ class LesionWeights(AbstractIntervention):
             circuit = equations.circuit
             return equations._replace(circuit=circuit._replace(**{field: getattr(circuit, field) * scale}))
 
-        return Action(active_steps(self.epoch, trials), change=change)
+        def edit(twin: Any) -> None:  # noqa: ANN401
+            _assign(twin, field, getattr(twin, field).detach() * scale)
+
+        if not isinstance(network, CTRNN):
+            weight = getattr(network, field, None)
+            found = tuple(weight.shape) if isinstance(weight, torch.Tensor) else None
+            if found != (post.size, pre.size):
+                raise TypeError(
+                    f"{type(network).__name__} has no matrix {field} of shape {(post.size, pre.size)} to lesion"
+                    + ("." if found is None else f": its {field} has shape {found}.")
+                )
+            _try(network, edit)
+        return Action(active_steps(self.epoch, trials), change=change, edit=edit)
 
     def _coins(self, n_post: int, n_pre: int) -> NDArray[np.bool_]:
         return uniform_array(derive_seed(self.seed, "lesion", self.matrix), n_post, n_pre) < self.fraction
@@ -107,9 +124,19 @@ class ChangeNoise(AbstractIntervention):
             raise ValueError(f"sigma_rec must be finite and at least 0: got {self.sigma_rec}.")
 
     @override
-    def bind(self, network: CTRNN, trials: Trials) -> Action:
+    def bind(self, network: Subject, trials: Trials) -> Action:
+        sigma = float(self.sigma_rec)
+        if not isinstance(network, AbstractNetwork):
+            raise TypeError(
+                f"{type(network).__name__} is a drift: it has no recurrent noise to change. Only networks with a step of their "
+                "own do."
+            )
+
+        def edit(twin: Any) -> None:  # noqa: ANN401
+            twin.sigma_rec = sigma
+
         return Action(
-            active_steps(self.epoch, trials), change=lambda each: each._replace(sigma=float(self.sigma_rec))
+            active_steps(self.epoch, trials), change=lambda each: each._replace(sigma=sigma), edit=edit
         )
 
 
@@ -140,9 +167,14 @@ class ChangeTau(AbstractIntervention):
             raise ValueError(f"Time constants must be finite and above 0: got {values.tolist()}.")
 
     @override
-    def bind(self, network: CTRNN, trials: Trials) -> Action:
+    def bind(self, network: Subject, trials: Trials) -> Action:
         chosen = units_of(self.units, network)
-        old = network.tau.detach().expand(network.n_units).cpu().double().numpy().copy()
+        had = getattr(network, "tau", None)
+        if had is None:
+            raise TypeError(
+                f"{type(network).__name__} has no time constants, tau, to change. Gated networks set theirs by their gates."
+            )
+        old = np.array(np.broadcast_to(plain(had), chosen.shape))
         if self.factor is not None:
             new = old[chosen] * self.factor
         else:
@@ -155,7 +187,7 @@ class ChangeTau(AbstractIntervention):
                 f"dt must lie in (0, tau]: got dt={network.dt:g} ms and tau={new.min():g} ms. Change tau less, or use "
                 "network.rescale_dt with a smaller step."
             )
-        ratio = np.ones(network.n_units)
+        ratio = np.ones(chosen.size)
         ratio[chosen] = old[chosen] / new
         scale = torch.as_tensor(ratio).to(trials.inputs)
 
@@ -163,4 +195,33 @@ class ChangeTau(AbstractIntervention):
             alpha = equations.circuit.alpha * scale
             return equations._replace(circuit=equations.circuit._replace(alpha=alpha))
 
-        return Action(active_steps(self.epoch, trials), change=change)
+        def edit(twin: Any) -> None:  # noqa: ANN401
+            _assign(twin, "tau", torch.as_tensor(plain(twin.tau) / ratio).to(trials.inputs))
+
+        if not isinstance(network, CTRNN):
+            _try(network, edit)
+        return Action(active_steps(self.epoch, trials), change=change, edit=edit)
+
+
+def _try(network: Any, edit: Callable[[Any], None]) -> None:  # noqa: ANN401
+    """Make the change in a copy that is thrown away, so that what cannot be changed is refused before anything runs."""
+    edit(copy.deepcopy(network))
+
+
+def _assign(twin: Any, name: str, value: torch.Tensor) -> None:  # noqa: ANN401
+    """Set a quantity of a copy, in place if it is a parameter or a buffer."""
+    own = getattr(twin, name)
+    if isinstance(own, torch.nn.Parameter) or any(own is each for each in _buffers(twin)):
+        with torch.no_grad():
+            own.copy_(value.to(own).expand_as(own) if value.ndim <= own.ndim else value)
+        return
+    try:
+        setattr(twin, name, value if isinstance(own, torch.Tensor) or value.numel() > 1 else value.item())
+    except (AttributeError, TypeError) as error:
+        raise TypeError(
+            f"{type(twin).__name__} does not let its {name} be changed. Give it a setter for {name}."
+        ) from error
+
+
+def _buffers(twin: Any) -> list[torch.Tensor]:  # noqa: ANN401
+    return list(twin.buffers()) if isinstance(twin, torch.nn.Module) else []

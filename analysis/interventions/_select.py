@@ -7,6 +7,7 @@ __all__ = [
     "Units",
     "active_steps",
     "channels_of",
+    "n_units_of",
     "orthonormal",
     "units_of",
 ]
@@ -21,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from neurornn._words import did_you_mean
-from neurornn.networks import CTRNN
+from neurornn.analysis.interventions._base import Subject
 from neurornn.trials import Trials
 
 Units = int | str | Sequence[int] | Sequence[str] | NDArray[Any] | None
@@ -32,7 +33,7 @@ Directions = ArrayLike | xr.DataArray
 _CELLS = {"E": "E", "I": "I", "excitatory": "E", "inhibitory": "I"}
 
 
-def units_of(units: Units, network: CTRNN) -> NDArray[np.bool_]:
+def units_of(units: Units, network: Subject) -> NDArray[np.bool_]:
     """Units by index, mask, area or cell type.
 
     Args:
@@ -45,17 +46,19 @@ def units_of(units: Units, network: CTRNN) -> NDArray[np.bool_]:
     Raises:
         ValueError: If a name is unknown or means two things, or an index does not exist.
     """
+    n_units = n_units_of(network)
     if units is None:
-        return np.ones(network.n_units, dtype=bool)
+        return np.ones(n_units, dtype=bool)
     values = np.atleast_1d(np.asarray(units))
     if values.dtype.kind != "U":
-        return _mask(values, network.n_units, "units")
-    areas = np.asarray(network.areas)
+        return _mask(values, n_units, "units")
+    unnamed = np.full(n_units, "")
+    areas, cell_types = (np.asarray(getattr(network, name, unnamed)) for name in ("areas", "cell_types"))
     known = {str(name) for name in areas if name}
-    chosen = np.zeros(network.n_units, dtype=bool)
+    chosen = np.zeros(n_units, dtype=bool)
     for name in values.tolist():
         kind = _CELLS.get(name)
-        cells = np.asarray(network.cell_types) == kind if kind else np.zeros_like(chosen)
+        cells = cell_types == kind if kind else np.zeros_like(chosen)
         if name in known and cells.any():
             raise ValueError(
                 f"'{name}' is both an area and a cell type of this network. Pass a mask, network.areas == '{name}' or "
@@ -63,7 +66,7 @@ def units_of(units: Units, network: CTRNN) -> NDArray[np.bool_]:
             )
         here = areas == name if name in known else cells
         if not here.any():
-            types = sorted({str(each) for each in network.cell_types if each})
+            types = sorted({str(each) for each in cell_types if each})
             have = ", ".join(sorted(known) + types) or "neither areas nor cell types"
             raise ValueError(
                 f"The network has no units called '{name}'.{did_you_mean(name, [*known, *types])} It has: {have}. Units are named by area "
@@ -71,6 +74,26 @@ def units_of(units: Units, network: CTRNN) -> NDArray[np.bool_]:
             )
         chosen |= here
     return chosen
+
+
+def n_units_of(network: Subject) -> int:
+    """Dimension of the state.
+
+    Args:
+        network: A network, or an object with a drift.
+
+    Returns:
+        The number of units.
+
+    Raises:
+        TypeError: If it does not say.
+    """
+    if not hasattr(network, "n_units"):
+        raise TypeError(
+            f"{type(network).__name__} does not say how many units it has. Give it an attribute n_units, or wrap it: "
+            "systems.Drift(function, n_units=...)."
+        )
+    return int(network.n_units)
 
 
 def channels_of(channels: Channels, names: Sequence[str], what: str) -> NDArray[np.bool_]:

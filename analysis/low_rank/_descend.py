@@ -5,13 +5,13 @@ __all__ = ["descend", "regressed"]
 import logging
 import math
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from neurornn._threads import single_threaded
-from neurornn.analysis.low_rank._parts import Free, Parts, Target, parts_of
+from neurornn.analysis.low_rank._parts import Free, Parts, Target, parts_of, truncated
 
 _log = logging.getLogger(__name__)
 _CHUNK: Final = 10  # iterations between looks at the progress
@@ -24,7 +24,7 @@ def regressed(target: Target, rank: int, free: Free) -> Parts:
     .. math:: \min_{\mathrm{rank} \hat W = k} \sum_t |(W - \hat W)\,\tilde r_t|^2
         \quad\Rightarrow\quad \hat W = U_k U_k^\top W, \qquad W \tilde C^{1/2} = U S V^\top
 
-    where :math:`\tilde r` are the rates, less what inputs and biases explain of them where these are free, and
+    (the truncated matrix for a network that does not say what its rates are), where :math:`\tilde r` are the rates, less what inputs and biases explain of them where these are free, and
     :math:`\tilde C` is their second moment. The part of the recurrent input that inputs and biases explain is given to
     them.
 
@@ -37,7 +37,10 @@ def regressed(target: Target, rank: int, free: Free) -> Parts:
         The parameters.
     """
     W = target.network.W_rec
-    before = torch.cat([target.network.rate(target.start)[:, None], target.rate[:, :-1]], 1)
+    rate_of: Any = getattr(target.network, "rate", None)
+    if not callable(rate_of):
+        return truncated(target.network, rank)
+    before = torch.cat([rate_of(target.start)[:, None], target.rate[:, :-1]], 1)
     inside = target.inside[..., 0] > 0
     r, u = before[inside], target.inputs[inside]
     columns = [u] * free.inputs + [torch.ones_like(r[:, :1])] * free.bias

@@ -1,6 +1,16 @@
 """The parameters of a network of low rank, and what they are to reproduce."""
 
-__all__ = ["Free", "Parts", "Target", "padded", "parts_of", "rebuilt", "target_of", "truncated"]
+__all__ = [
+    "Free",
+    "Parts",
+    "Target",
+    "name_of_matrix",
+    "padded",
+    "parts_of",
+    "rebuilt",
+    "target_of",
+    "truncated",
+]
 
 import copy
 from dataclasses import dataclass
@@ -11,7 +21,7 @@ from torch import Tensor
 
 from neurornn import kernels
 from neurornn.connectivity import AllToAll
-from neurornn.networks import CTRNN
+from neurornn.networks import CTRNN, AbstractNetwork
 from neurornn.random import torch_generator
 from neurornn.trials import Trials
 
@@ -32,7 +42,7 @@ class Free:
 
 
 class Parts(NamedTuple):
-    """The parameters of a reduced network: ``W_rec = left @ right.T / n_units`` and the rest.
+    """The parameters of a reduced network: ``W_rec = left @ right.T / n_units`` and the rest, empty where it is none of ours.
 
     Attributes:
         left: Left vectors, ``(unit, rank)``.
@@ -72,6 +82,7 @@ class Target:
 
     Attributes:
         network: A noiseless copy of the network in the type of the fit.
+        matrix: Name of its recurrent matrix; empty for a CTRNN.
         inputs: Inputs ``(batch, time, input)``.
         start: States before the first step.
         rate: Rates ``(batch, time, unit)``.
@@ -79,7 +90,8 @@ class Target:
         inside: 1 inside the trials and 0 in the padding, ``(batch, time, 1)``.
     """
 
-    network: CTRNN
+    network: AbstractNetwork
+    matrix: str
     inputs: Tensor
     start: Tensor
     rate: Tensor
@@ -95,6 +107,11 @@ class Target:
         Returns:
             Two arrays, differentiable with respect to the parameters.
         """
+        if not isinstance(self.network, CTRNN):
+            run = torch.func.functional_call(
+                self.network, {self.matrix: parts.W_rec}, (self.inputs, self.start), strict=False
+            )
+            return run.rate, run.output
         circuit = self.network.circuit()._replace(
             W_rec=parts.W_rec,
             W_in=parts.W_in,
@@ -119,7 +136,7 @@ class Target:
         return _share(rate, self.rate, self.inside), _share(output, self.output, self.inside)
 
 
-def target_of(network: CTRNN, trials: Trials, dtype: torch.dtype) -> Target:
+def target_of(network: AbstractNetwork, trials: Trials, dtype: torch.dtype) -> Target:
     """Run a network without noise for others to imitate.
 
     Args:
@@ -147,10 +164,33 @@ def target_of(network: CTRNN, trials: Trials, dtype: torch.dtype) -> Target:
                 f"The {name} of the network do not vary in these trials: there is nothing to explain. Pass trials that "
                 "drive it."
             )
-    return Target(still, here.inputs, start, done.rate, done.output, inside)
+    matrix = "" if isinstance(network, CTRNN) else name_of_matrix(still)
+    return Target(still, matrix, here.inputs, start, done.rate, done.output, inside)
 
 
-def truncated(network: CTRNN, rank: int) -> Parts:
+def name_of_matrix(network: AbstractNetwork) -> str:
+    """Name of the parameter that is the recurrent matrix of a network that is no CTRNN.
+
+    Args:
+        network: The network.
+
+    Returns:
+        The name.
+
+    Raises:
+        TypeError: If no parameter is the matrix: there are several, or it is computed from others.
+    """
+    W = network.W_rec
+    for name, each in network.named_parameters():
+        if each is W and each.shape == (network.n_units, network.n_units):
+            return name
+    raise TypeError(
+        f"{type(network).__name__} has no single recurrent matrix to reduce: its W_rec is none of its parameters. Gates with "
+        "matrices of their own are reduced one at a time: let W_rec return the parameter that is meant."
+    )
+
+
+def truncated(network: AbstractNetwork, rank: int) -> Parts:
     """The leading singular vectors of the recurrent matrix, everything else kept.
 
     Args:
@@ -183,7 +223,7 @@ def padded(parts: Parts, rank: int, seed: int) -> Parts:
     return parts._replace(left=torch.where(absent, new.to(left), left), right=right)
 
 
-def parts_of(network: CTRNN, left: Tensor, right: Tensor) -> Parts:
+def parts_of(network: AbstractNetwork, left: Tensor, right: Tensor) -> Parts:
     """The matrix ``left @ right.T`` beside everything else a network has.
 
     Args:
@@ -194,24 +234,32 @@ def parts_of(network: CTRNN, left: Tensor, right: Tensor) -> Parts:
     Returns:
         The parameters.
     """
+    left, right = left.detach(), right.detach() * len(left)
+    if not isinstance(network, CTRNN):
+        return Parts(left, right, *(left.new_zeros(0) for _ in range(4))).canonical()
     bias, bias_out = (
         torch.zeros(size, dtype=left.dtype, device=left.device) if each is None else each.detach()
         for each, size in ((network.bias, network.n_units), (network.bias_out, network.n_outputs))
     )
-    left, right = left.detach(), right.detach() * len(left)
     return Parts(left, right, network.W_in.detach(), bias, network.W_out.detach(), bias_out).canonical()
 
 
-def rebuilt(network: CTRNN, parts: Parts) -> CTRNN:
+def rebuilt(network: AbstractNetwork, parts: Parts) -> AbstractNetwork:
     """A network of its own with these parameters, without Dale's law.
 
     Args:
-        network: The network that was reduced; its dynamics, noise and names are taken over.
+        network: The network that was reduced; its dynamics, noise and names are taken over, and from one that is no CTRNN
+            everything but the matrix.
         parts: Parameters.
 
     Returns:
         The network, in the type and on the device of the original.
     """
+    if not isinstance(network, CTRNN):
+        other = copy.deepcopy(network)
+        with torch.no_grad():
+            dict(other.named_parameters())[name_of_matrix(other)].copy_(parts.W_rec)
+        return other
     like = next(network.parameters())
     twin = CTRNN(
         network.n_inputs,

@@ -5,21 +5,21 @@ __all__ = ["LowRank", "fit", "truncate"]
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
 
-from neurornn.analysis.low_rank._checks import check_network, whole_rank
+from neurornn.analysis.low_rank._checks import check_network, freedom, whole_rank
 from neurornn.analysis.low_rank._descend import descend, regressed
 from neurornn.analysis.low_rank._parts import Free, Parts, Target, padded, rebuilt, target_of, truncated
-from neurornn.networks import CTRNN
+from neurornn.networks import CTRNN, AbstractNetwork
 from neurornn.provenance import provenance
 from neurornn.random import derive_seed, uniform_array
 from neurornn.trials import Trials
 
 _log = logging.getLogger(__name__)
-_EVERYTHING = Free()
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class LowRank:
             fit and in held-out trials (``trials``); ``converged``.
     """
 
-    network: CTRNN
+    network: AbstractNetwork
     result: xr.Dataset
 
     @property
@@ -43,12 +43,12 @@ class LowRank:
 
 
 def fit(
-    network: CTRNN,
+    network: AbstractNetwork,
     trials: Trials,
     *,
     rank: int,
     test: Trials | None = None,
-    free: Free = _EVERYTHING,
+    free: Free | None = None,
     start: LowRank | None = None,
     output_weight: float = 1.0,
     n_iterations: int = 500,
@@ -65,14 +65,16 @@ def fit(
     over all steps inside the trials, that is :math:`(1 - R^2_{rate}) + \lambda (1 - R^2_{output})`, by L-BFGS through
     time. The descent starts from the matrix of that rank which is closest to the recurrent input in these trials
     (a reduced-rank regression, in closed form); where the network has that rank itself, this is the network.
-    Form, activation, time constants, noise, time step and initial state are those of the network.
+    Form, activation, time constants, noise, time step and initial state are those of the network. Of a network that is no
+    CTRNN the matrix is replaced in a copy, and everything else stays.
 
     Args:
-        network: Network to reduce; it is left untouched.
+        network: Network to reduce: a CTRNN, or one whose ``W_rec`` is one of its parameters; it is left untouched.
         trials: Trials of the fit.
         rank: Rank of the recurrent matrix; 0 for none at all.
         test: Held-out trials; a quarter of ``trials``, drawn by the seed, if None.
-        free: What is fitted beside the recurrent matrix.
+        free: What is fitted beside the recurrent matrix: inputs and biases of a :class:`~neurornn.CTRNN` if None, and of
+            other networks nothing.
         start: Reduced network of the same rank or a lower one to start from instead.
         output_weight: :math:`\lambda`.
         n_iterations: Iterations of L-BFGS at most; 0 keeps the start.
@@ -85,7 +87,7 @@ def fit(
         The reduced network and how good it is.
 
     Raises:
-        TypeError: If the network is not a CTRNN.
+        TypeError: If the network has no single recurrent matrix.
         ValueError: If the rank or another number is out of range, or the activity does not vary.
 
     Examples:
@@ -100,7 +102,7 @@ def fit(
         True
     """
     check_network(network)
-    rank = whole_rank(rank, network)
+    rank, free = whole_rank(rank, network), freedom(free, network)
     if start is not None and start.rank > rank:
         raise ValueError(f"start has rank {start.rank}: a fit of rank {rank} cannot start from more.")
     if n_iterations < 0 or not output_weight >= 0 or not tolerance > 0:
@@ -134,7 +136,7 @@ def fit(
 
 
 def truncate(
-    network: CTRNN,
+    network: AbstractNetwork,
     trials: Trials,
     *,
     rank: int,
@@ -146,7 +148,7 @@ def truncate(
     The singular values do not know which directions the activity visits: this is what a fit has to beat.
 
     Args:
-        network: Network to reduce; it is left untouched.
+        network: Network to reduce: a CTRNN, or one whose ``W_rec`` is one of its parameters; it is left untouched.
         trials: Trials in which to compare the two.
         rank: Rank of the recurrent matrix.
         test: Further trials for the comparison; the same ones if None.
@@ -156,7 +158,7 @@ def truncate(
         The reduced network and how good it is.
 
     Raises:
-        TypeError: If the network is not a CTRNN.
+        TypeError: If the network has no single recurrent matrix.
         ValueError: If the rank is out of range.
     """
     check_network(network)
@@ -183,13 +185,15 @@ def _split(trials: Trials, seed: int) -> tuple[Trials, Trials]:
 def _parts_of(start: LowRank, target: Target) -> Parts:
     like = target.inputs
     left, right = (torch.as_tensor(start.result[name].values.T).to(like) for name in ("left", "right"))
-    own = start.network
-    rest = (own.W_in, own.bias, own.W_out, own.bias_out)
+    own: Any = start.network
     if left.shape[0] != target.network.n_units or own.n_inputs != target.network.n_inputs:
         raise ValueError(
             f"start has {left.shape[0]} units and {own.n_inputs} inputs, the network {target.network.n_units} and "
             f"{target.network.n_inputs}: start from a reduction of the same network."
         )
+    if not isinstance(own, CTRNN):
+        return Parts(left, right, *(like.new_zeros(0) for _ in range(4)))
+    rest = (own.W_in, own.bias, own.W_out, own.bias_out)
     sizes = (0, own.n_units, 0, own.n_outputs)
     W_in, bias, W_out, bias_out = (
         like.new_zeros(size) if each is None else each.detach().to(like)
@@ -199,8 +203,13 @@ def _parts_of(start: LowRank, target: Target) -> Parts:
 
 
 def _result(
-    network: CTRNN, parts: Parts, target: Target, held_out: Target, history: list[float], converged: bool
-) -> tuple[CTRNN, xr.Dataset]:
+    network: AbstractNetwork,
+    parts: Parts,
+    target: Target,
+    held_out: Target,
+    history: list[float],
+    converged: bool,
+) -> tuple[AbstractNetwork, xr.Dataset]:
     with torch.no_grad():
         scores = np.array([
             [1 - each.item() for each in one.unexplained(parts)] for one in (target, held_out)

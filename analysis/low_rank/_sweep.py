@@ -12,10 +12,10 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurornn.analysis.low_rank._checks import check_network, whole_rank
+from neurornn.analysis.low_rank._checks import check_network, freedom, whole_rank
 from neurornn.analysis.low_rank._parts import Free
 from neurornn.analysis.low_rank._reduce import LowRank, fit, truncate
-from neurornn.networks import CTRNN
+from neurornn.networks import AbstractNetwork
 from neurornn.provenance import provenance
 from neurornn.random import derive_seed
 from neurornn.simulation import simulate
@@ -24,7 +24,6 @@ from neurornn.trials import Trials
 _log = logging.getLogger(__name__)
 Method = Literal["fitted", "regressed", "truncated"]
 _METHODS: tuple[Method, ...] = ("fitted", "regressed", "truncated")
-_EVERYTHING = Free()
 
 
 class HasTrials(Protocol):
@@ -42,14 +41,14 @@ class HasTrials(Protocol):
 
 
 def sweep(
-    network: CTRNN,
+    network: AbstractNetwork,
     task: HasTrials,
     *,
     ranks: Sequence[int] = (1, 2, 3, 4, 5),
     methods: Sequence[Method] = _METHODS,
     n_trials: int = 128,
     n_test: int = 256,
-    free: Free = _EVERYTHING,
+    free: Free | None = None,
     output_weight: float = 1.0,
     n_iterations: int = 500,
     tolerance: float = 1e-3,
@@ -71,7 +70,8 @@ def sweep(
         methods: Which ways.
         n_trials: Trials of the fit.
         n_test: Held-out trials.
-        free: What is fitted beside the recurrent matrix.
+        free: What is fitted beside the recurrent matrix: inputs and biases of a :class:`~neurornn.CTRNN` if None, and of
+            other networks nothing.
         output_weight: Weight of the outputs in the loss.
         n_iterations: Iterations at most for each fit.
         tolerance: As in :func:`fit`.
@@ -85,7 +85,7 @@ def sweep(
         ``network_performance`` of each trial; and for each method the ``required_rank``, -1 if no rank suffices.
 
     Raises:
-        TypeError: If the network is not a CTRNN.
+        TypeError: If the network has no single recurrent matrix.
         ValueError: If a rank or a method does not exist.
     """
     check_network(network)
@@ -96,6 +96,7 @@ def sweep(
             f"sweep needs at least one rank and methods among {', '.join(_METHODS)}: got ranks={list(ranks)} and "
             f"methods={list(methods)}."
         )
+    free = freedom(free, network)
     trials = task.sample(n_trials, seed=derive_seed(seed, "low-rank fit"))
     test = task.sample(n_test, seed=derive_seed(seed, "low-rank test"))
     options: dict[str, Any] = {"test": test, "free": free, "output_weight": output_weight, "tolerance": tolerance,
@@ -127,13 +128,13 @@ def sweep(
     return _swept(network, task, rows, wanted, own, margin, seed, (n_trials, n_test))
 
 
-def _performance(network: CTRNN, trials: Trials, task: HasTrials, seed: int) -> NDArray[np.float64]:
+def _performance(network: AbstractNetwork, trials: Trials, task: HasTrials, seed: int) -> NDArray[np.float64]:
     ds = simulate(network, trials, task=task, seed=seed)
     return np.asarray(ds["performance"].values, dtype=np.float64)
 
 
 def _swept(
-    network: CTRNN,
+    network: AbstractNetwork,
     task: HasTrials,
     rows: dict[str, list[dict[str, Any]]],
     ranks: list[int],
