@@ -90,15 +90,15 @@ class Trials:
                     f"{name} covers {shape[0]} trials x {shape[1]} steps but inputs covers "
                     f"{self.inputs.shape[0]} x {self.inputs.shape[1]}. All three must agree."
                 )
-        if not math.isfinite(self.targets.sum().item()) and not bool(
+        if not math.isfinite(_reduced(np.add, self.targets)) and not bool(
             torch.isfinite(self.targets).all()
         ):  # the sum is quicker
             raise ValueError(
                 "targets must be finite, masked steps included: 0 times NaN is NaN and would reach every gradient. "
                 "Where there is no target, put 0 there and in the mask."
             )
-        fits = math.isfinite(self.mask.sum().item()) and (
-            self.mask.numel() == 0 or self.mask.min().item() >= 0
+        fits = math.isfinite(_reduced(np.add, self.mask)) and (
+            self.mask.numel() == 0 or _reduced(np.minimum, self.mask) >= 0
         )
         if not fits and not bool((torch.isfinite(self.mask) & (self.mask >= 0)).all()):
             raise ValueError(
@@ -208,3 +208,10 @@ class Trials:
             conditions={name: values[chosen] for name, values in self.conditions.items()},
             epochs={name: bounds[chosen] for name, bounds in self.epochs.items()},
         )
+
+
+def _reduced(by: np.ufunc, values: Tensor) -> float:
+    """Sum or minimum; NumPy does it on one thread, and a batch is too small to wait for a second."""
+    if values.device.type == "cpu" and values.dtype in {torch.float32, torch.float64}:
+        return float(by.reduce(values.detach().numpy(), axis=None))
+    return float(values.sum() if by is np.add else values.min())

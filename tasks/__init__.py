@@ -33,6 +33,7 @@ __all__ = [
     "epoch_average",
     "event_times",
     "from_neurogym",
+    "held",
     "learning",
     "long_range",
     "make",
@@ -64,6 +65,7 @@ from neurornn.tasks._decoding import angle_of as angle_of
 from neurornn.tasks._decoding import angular_error as angular_error
 from neurornn.tasks._draws import TrialDraws as TrialDraws
 from neurornn.tasks._encoders import cosine as cosine
+from neurornn.tasks._encoders import held as held
 from neurornn.tasks._encoders import one_hot as one_hot
 from neurornn.tasks._encoders import opposed as opposed
 from neurornn.tasks._encoders import ring as ring

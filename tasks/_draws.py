@@ -207,13 +207,14 @@ class TrialDraws:
                 f"dt must be at most as long as the shortest epoch: got dt={self.dt:g} ms and '{name}' of {shortest:g} ms. "
                 f"Reduce dt or lengthen '{name}'."
             )
+        if isinstance(timing, Fixed) and name not in self.given:
+            self._key(name)  # refuses a name that was drawn before
+            self.names.append(name)
+            return np.full(self.n_trials, to_steps(timing.value, self.dt))
         if isinstance(timing, Choice):
             ms = np.array(timing.values)[self._pick((name,), len(timing.values), True)]
         else:
             ms = timing.quantile(self._unit(name))
-        if isinstance(timing, Fixed) and name not in self.given:
-            self.names.append(name)
-            return to_steps(ms, self.dt)
         steps = to_steps(self._record(name, ms, "ms"), self.dt)
         self.conditions[name] = steps * self.dt
         return steps

@@ -43,7 +43,9 @@ class Epochs:
         self.total: NDArray[np.int64] = ends[-1]
         self.n_trials = int(self.total.size)
         self.n_steps = int(self.total.max())
-        self.step = np.arange(self.n_steps)[None, :]
+        self.step = np.arange(self.n_steps, dtype=np.int32)[
+            None, :
+        ]  # short: comparisons are most of the work
 
     def mark(self, name: str, start: NDArray[np.int64], stop: NDArray[np.int64]) -> None:
         """Name a stretch of time that overlaps the epochs, for instance a cue within a delay.
@@ -75,7 +77,12 @@ class Epochs:
     @property
     def valid(self) -> NDArray[np.bool_]:
         """Which steps lie inside the trial."""
-        return self.step < self.total[:, None]
+        return self.step < _column(self.total)
+
+    @property
+    def padded(self) -> bool:
+        """Whether some trial is shorter than another."""
+        return bool((self.total < self.n_steps).any())
 
     def during(self, *names: str, after: float = 0.0) -> NDArray[np.bool_]:
         """Which steps belong to one of some epochs.
@@ -88,10 +95,12 @@ class Epochs:
             Booleans ``(batch, time)``.
         """
         skip = to_steps(after, self.dt)
-        inside = np.zeros((self.n_trials, self.n_steps), dtype=bool)
+        inside = None
         for name in names:
-            inside |= (self.step >= self.start[name][:, None] + skip) & (self.step < self.stop[name][:, None])
-        return inside
+            here = self.step >= _column(self.start[name] + skip)
+            here &= self.step < _column(self.stop[name])
+            inside = here if inside is None else np.logical_or(inside, here, out=inside)
+        return np.zeros((self.n_trials, self.n_steps), dtype=bool) if inside is None else inside
 
     def before(self, name: str) -> NDArray[np.bool_]:
         """Which steps come before an epoch.
@@ -102,7 +111,7 @@ class Epochs:
         Returns:
             Booleans ``(batch, time)``.
         """
-        return self.step < self.start[name][:, None]
+        return self.step < _column(self.start[name])
 
     def pulse(self, name: str, width: float) -> NDArray[np.bool_]:
         """Which steps lie in a pulse at the start of an epoch.
@@ -127,3 +136,7 @@ class Epochs:
             Time in ms ``(batch, time)``, negative before the epoch.
         """
         return (self.step - self.start[name][:, None]) * float(self.dt)
+
+
+def _column(steps: NDArray[np.int64]) -> NDArray[np.int32]:
+    return steps.astype(np.int32)[:, None]

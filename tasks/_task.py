@@ -341,14 +341,19 @@ class AbstractTask(ABC):
         u = stacked("input", inputs, self.input_names, epochs)
         if self.sigma_in > 0:
             noise = draws.normal("input noise", epochs.n_steps, self.n_inputs)
-            u += noise * np.float32(self.sigma_in * math.sqrt(2 * _NOISE_TAU / self.dt))
-        inside = epochs.valid.astype(np.float32)
-        u *= inside[..., None]
-        y = stacked("target", targets, self.output_names, epochs) * inside[..., None]
+            noise *= np.float32(self.sigma_in * math.sqrt(2 * _NOISE_TAU / self.dt))
+            u += noise
+        y = stacked("target", targets, self.output_names, epochs)
+        weight = np.array(np.broadcast_to(mask, u.shape[:2]), dtype=np.float32)
+        if epochs.padded:
+            inside = epochs.valid.astype(np.float32)
+            u *= inside[..., None]
+            y *= inside[..., None]
+            weight *= inside
         return Trials(
             inputs=torch.from_numpy(u),
             targets=torch.from_numpy(y),
-            mask=torch.from_numpy(np.asarray(mask, dtype=np.float32) * inside),
+            mask=torch.from_numpy(weight),
             conditions={**draws.conditions, **(conditions or {})},
             epochs=epochs.bounds,
             info=self._info(draws, units),

@@ -116,7 +116,7 @@ class AbstractTwoChoice(AbstractTask, ABC):
             epochs,
             inputs=inputs,
             targets={
-                name: np.where(each, self.high, self.low)
+                name: np.where(each, np.float32(self.high), np.float32(self.low))
                 for name, each in zip(self.output_names, chosen, strict=True)
             },
             mask=epochs.during("fixation") | judged | catch,

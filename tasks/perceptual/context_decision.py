@@ -15,7 +15,7 @@ from typing_extensions import override
 from neurornn.analysis.behaviour import AbstractMeasure, ChoiceWeights, Psychometric
 from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
-from neurornn.tasks._encoders import opposed
+from neurornn.tasks._encoders import held, opposed
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing
@@ -103,18 +103,18 @@ class ContextDecision(AbstractTwoChoice):
             },
         )
         shown = epochs.during("stimulus")
-        left, right = opposed(motion[:, None], self.scale)
-        green, red = opposed(colour[:, None], self.scale)
+        left, right = opposed(motion, self.scale)
+        green, red = opposed(colour, self.scale)
         by_motion = context == "motion"
         return self._decide(
             draws,
             epochs,
             inputs={
                 "fixation": epochs.before("decision"),
-                "motion_left": left * shown,
-                "motion_right": right * shown,
-                "colour_green": green * shown,
-                "colour_red": red * shown,
+                "motion_left": held(left, shown),
+                "motion_right": held(right, shown),
+                "colour_green": held(green, shown),
+                "colour_red": held(red, shown),
                 "context_motion": by_motion[:, None] & shown,
                 "context_colour": ~by_motion[:, None] & shown,
             },
