@@ -14,8 +14,9 @@ from scipy.stats import chi2
 import neurornn
 from neurornn.analysis import fixed_points, landscape
 from neurornn.analysis._system import freeze
-from neurornn.analysis.landscape import Box, Given, Normal, Ode, Plane, Steps
+from neurornn.analysis.landscape import Box, Given, Normal, Ode, Plane, Steps, _basins
 from neurornn.analysis.landscape._fractions import _precise, clopper_pearson
+from neurornn.analysis.landscape._held import with_weights_held
 from neurornn.analysis.landscape._trap import inside, trap
 from neurornn.analysis.systems import Drift, StepMap
 from neurornn.storage import read_dataset, write_dataset
@@ -461,3 +462,43 @@ def test_wrong_requests_are_refused() -> None:
         Steps(0)
     with pytest.raises(ValueError, match=r"tolerance must lie in \[1e-13, 0.1\]: got 1"):
         Ode(1.0)
+
+
+@pytest.mark.parametrize("form", ["current", "rate"])
+def test_weights_worked_out_once_give_the_same_drift_to_the_last_bit(form: str) -> None:
+    network = neurornn.CTRNN(2, 12, 1, form=form, dale=neurornn.Dale(), tau=np.linspace(20, 200, 12))
+    system = freeze(network, 12)
+    held = with_weights_held(system)
+    assert held is not system and held.velocity != system.velocity
+    x, u = torch.as_tensor(cloud(12, 30)), torch.tensor([0.3, -1.0], dtype=torch.float64)
+    assert torch.equal(held.drift(x, u), system.drift(x, u))
+    torch.testing.assert_close(held.curvature(x, u, x), system.curvature(x, u, x))
+    user = freeze(Drift(lambda x, u: -x, n_units=12), 12)
+    assert with_weights_held(user) is user
+
+    class Other(neurornn.CTRNN):
+        def drift(self, state: torch.Tensor, input: torch.Tensor) -> torch.Tensor:
+            return 2 * super().drift(state, input)
+
+    other = freeze(Other(2, 12, 1), 12)
+    assert with_weights_held(other) is other
+
+
+@pytest.mark.parametrize("n_bisections", [0, 1, 5, 8])
+def test_halvings_followed_together_are_those_one_by_one(
+    n_bisections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = network_of([[2.0, -0.1], [0.1, 1.8]], [0.1, -0.05])
+    found = []
+    for at_once in (1, 2, 3):
+        monkeypatch.setattr(_basins, "_AT_ONCE", at_once)
+        found.append(
+            landscape.basins(
+                network, FLAT, input=[0.0], extent=(-2, 2, -2, 2), n=9, n_bisections=n_bisections
+            ).drop_attrs()
+        )
+    assert found[0].sizes["crossing"] > 4
+    widest = float(found[0].boundary_error.max())
+    assert widest == pytest.approx(0.25 / 2**n_bisections)
+    for other in found[1:]:
+        xr.testing.assert_identical(found[0], other)

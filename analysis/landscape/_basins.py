@@ -19,6 +19,8 @@ from neurornn.analysis.landscape._settle import OUTCOMES, Settled, settle
 from neurornn.analysis.systems import HasDrift
 from neurornn.provenance import provenance
 
+_AT_ONCE = 2  # halvings whose possible places are followed together: few states take as long as many
+
 
 def basins(
     network: HasDrift,
@@ -203,16 +205,35 @@ def _border(
     pairs = pairs[kind[pairs[:, 0]] != kind[pairs[:, 1]]]
     low, high = points[pairs[:, 0]].copy(), points[pairs[:, 1]].copy()
     left, right = kind[pairs[:, 0]], kind[pairs[:, 1]].copy()
-    for _ in range(n_bisections if len(pairs) else 0):
-        middle = 0.5 * (low + high)
-        there = settle(memories, plane.embed(middle), motion, duration=duration)
-        label = np.where(there.label >= 0, there.label, -1 - there.outcome)
-        same = label == left
-        low[same], high[~same], right[~same] = middle[same], middle[~same], label[~same]
+    done, each = 0, np.arange(len(pairs))
+    while done < n_bisections and len(pairs):
+        levels = min(_AT_ONCE, n_bisections - done)
+        places = _halved(low, high, levels)
+        inner = places[1:-1].reshape(-1, 2)
+        there = settle(memories, plane.embed(inner), motion, duration=duration, search_late=True)
+        label = np.where(there.label >= 0, there.label, -1 - there.outcome).reshape(-1, len(pairs))
+        first, last = np.zeros(len(pairs), dtype=np.int64), np.full(len(pairs), 2**levels)
+        for _ in range(levels):
+            middle = (first + last) // 2
+            found = label[middle - 1, each]
+            same = found == left
+            first[same], last[~same], right[~same] = middle[same], middle[~same], found[~same]
+        low, high = places[first, each], places[last, each]
+        done += levels
     labels = np.maximum(np.stack([left, right], 1), -1)
     place: NDArray[np.float64] = 0.5 * (low + high)
     error: NDArray[np.float64] = 0.5 * np.linalg.norm(high - low, axis=1)
     return place, error, labels
+
+
+def _halved(low: NDArray[np.float64], high: NDArray[np.float64], levels: int) -> NDArray[np.float64]:
+    """The ends of stretches with all places that so many halvings can lead to, ``(place, stretch, coordinate)``."""
+    places = np.stack([low, high])
+    for _ in range(levels):
+        finer = np.empty((2 * len(places) - 1, *low.shape))
+        finer[::2], finer[1::2] = places, 0.5 * (places[:-1] + places[1:])
+        places = finer
+    return places
 
 
 def _dataset(

@@ -13,6 +13,7 @@ from torch import Tensor
 from neurornn.analysis._system import System, check_drift, freeze, plain
 from neurornn.analysis.fixed_points._newton import FIXED, solve, typical_rate
 from neurornn.analysis.fixed_points._roots import examine
+from neurornn.analysis.landscape._held import with_weights_held
 from neurornn.analysis.landscape._trap import Trap, inside, trap
 from neurornn.analysis.systems import HasDrift
 
@@ -122,7 +123,7 @@ def remember(
     Raises:
         ValueError: If one of those given is no stable fixed point.
     """
-    system = freeze(network, n_units)
+    system = with_weights_held(freeze(network, n_units))
     held = torch.as_tensor(input, device=system.device)
     some = torch.as_tensor(sample[:64], device=system.device)
     check_drift(system, some, held)

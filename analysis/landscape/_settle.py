@@ -49,6 +49,7 @@ def settle(
     *,
     duration: float | None,
     labels_only: bool = False,
+    search_late: bool = False,
 ) -> Settled:
     """Carry states forward until each is in the neighbourhood of an attractor.
 
@@ -59,6 +60,8 @@ def settle(
         duration: Time in ms after which those still under way are given up; as long as seems enough if None.
         labels_only: Whether to leave out the search for unknown attractors and for cycles: what reaches none of those
             known is ``"undecided"``.
+        search_late: Whether to look for unknown attractors only once the time is up, from the states that are left: for states
+            among which others have been searched before.
 
     Returns:
         What became of each.
@@ -66,7 +69,9 @@ def settle(
     size = max(1, _CHUNK // start.shape[1])
     parts = []
     for first in range(0, len(start), size):
-        parts.append(_settle(memories, start[first : first + size], motion, duration, labels_only))
+        parts.append(
+            _settle(memories, start[first : first + size], motion, duration, labels_only, search_late)
+        )
         if len(start) > size:
             _log.info(
                 "%d of %d states have settled or been given up", first + len(parts[-1].label), len(start)
@@ -83,6 +88,7 @@ def _settle(
     motion: AbstractMotion,
     duration: float | None,
     labels_only: bool,
+    search_late: bool,
 ) -> Settled:
     system, input = memories.system, memories.input
     n = len(start)
@@ -102,7 +108,8 @@ def _settle(
         arrived[rows[place >= 0]] = elapsed
         rows = rows[(place < 0) & ~lost]
         last = elapsed >= budget
-        curious = not labels_only and rows.numel() and (last or (looks >= 4 and looks & (looks - 1) == 0))
+        due = last or (not search_late and looks >= 4 and looks & (looks - 1) == 0)
+        curious = not labels_only and rows.numel() and due
         if curious and memories.look_around(x[_slowest(memories, x, rows)]):
             budget = max(budget, duration or memories.patience)
             continue
