@@ -13,9 +13,11 @@ from neurornn.analysis import fixed_points
 from neurornn.analysis._system import System, freeze
 from neurornn.analysis.fixed_points import _pool
 from neurornn.analysis.fixed_points._ambient import Ambient
-from neurornn.analysis.fixed_points._mixing import mix
+from neurornn.analysis.fixed_points._held import held
+from neurornn.analysis.fixed_points._mixing import mix, shared_step
 from neurornn.analysis.fixed_points._newton import solve_linear
-from neurornn.analysis.systems import Drift
+from neurornn.analysis.fixed_points._relaxing import relax
+from neurornn.analysis.systems import Drift, from_cell
 
 TAU = 100.0
 
@@ -165,12 +167,48 @@ def test_each_start_costs_cheap_iterations_a_fraction_of_a_jacobian():
     start = torch.as_tensor(normal((50, 3)) @ M.T)
     options = {"rate": 1 / TAU, "tolerance": 1e-10, "n_iterations": 60}
     with torch.no_grad():
-        mixed = mix(frozen, none, start, start.mean(0), **options)
+        drift, shared = held(frozen, none).drift, shared_step(frozen, none, start.mean(0), 1 / TAU)
+        mixed = mix(drift, start, shared, **options)
         assert mixed.arrived.all() and (mixed.error < 1e-6).all()
         speed = frozen.drift(mixed.state, none).norm(dim=1)
         assert (speed <= 1e-10 / TAU * (1 + mixed.state.norm(dim=1))).all()
-        hasty = mix(frozen, none, start, start.mean(0), **(options | {"n_iterations": 1}))
+        hasty = mix(drift, start, shared, **(options | {"n_iterations": 1}))
         assert not hasty.arrived.any() and torch.isinf(hasty.error).all()
+
+
+@pytest.mark.parametrize("form", ["current", "rate"])
+def test_a_held_drift_is_the_drift(form):
+    with torch.random.fork_rng(devices=[]):
+        nets = [random_network(form=form), from_cell(nn.RNNCell(2, 12, dtype=torch.float64), dt=5.0)]
+    x, u = torch.as_tensor(normal((7, 12))), torch.tensor([0.3, -0.2], dtype=torch.float64)
+    with torch.no_grad():
+        for net in nets:
+            frozen = freeze(net, 12)
+            known, exact = held(frozen, u), frozen.drift(x, u)
+            assert known.known and known.type == torch.float32
+            np.testing.assert_allclose(known.drift(x), exact, rtol=1e-13, atol=1e-17)
+            coarse = known.coarse(x.float())
+            assert coarse.dtype == torch.float32
+            np.testing.assert_allclose(coarse, exact, atol=1e-6 * exact.abs().max())
+        unknown = held(freeze(system(lambda state, input: nets[0].drift(state, input), 20.0), 12), u)
+        assert not unknown.known and unknown.type == torch.float64
+        torch.testing.assert_close(unknown.coarse(x), nets[0].drift(x, u.expand(7, -1)), rtol=0, atol=0)
+
+
+def test_the_flow_takes_states_to_the_memories_in_whose_basins_they_lie():
+    net, M = flip_flop(66)
+    corners = np.array(np.meshgrid(*[[-1.0, 1.0]] * 3)).reshape(3, -1).T
+    start = torch.as_tensor(np.repeat(corners, 20, 0) @ M.T + normal((160, 66), scale=0.1))
+    with torch.no_grad():
+        calm = held(freeze(net, 66), torch.zeros(1, dtype=torch.float64))
+        taken = relax(calm, start, rate=1 / TAU)
+        assert taken.dtype == torch.float64 and len(taken) == 8  # those that came together went on as one
+        np.testing.assert_allclose(taken.numpy() @ M / 22, 1.9 * corners, atol=0.15)
+        lonely = relax(calm, start[:1], rate=1 / TAU)
+        assert (taken - lonely).norm(dim=1).min() < 1e-4 and relax(calm, start[:0], rate=1 / TAU).shape == (
+            0,
+            66,
+        )
 
 
 def test_bounded_networks_are_searched_in_all_of_the_region_where_points_can_lie():
@@ -213,13 +251,13 @@ def test_each_context_is_searched_by_itself():
     )
     assert both.search.values.tolist() == ["rest", "driven"]
     assert both.index_sum.values.tolist() == [1, 1]
-    for name, held, n in (("rest", [0.0], 3), ("driven", [0.6], 1)):
+    for name, inputs, n in (("rest", [0.0], 3), ("driven", [0.6], 1)):
         here = both.isel(fixed_point=(both.context.values == name) & both.converged.values)
-        alone = fixed_points.find(net, candidates=start, inputs=held)
+        alone = fixed_points.find(net, candidates=start, inputs=inputs)
         alone = alone.isel(fixed_point=alone.converged.values)
         assert here.sizes["fixed_point"] == n
         np.testing.assert_array_equal(here.state, alone.state)
-        assert (here.inputs.values == held).all()
+        assert (here.inputs.values == inputs).all()
     ended = both.candidate_fixed_point.values
     arrived = ended >= 0
     np.testing.assert_array_equal(both.context.values[ended[arrived]], both.candidate_context.values[arrived])

@@ -24,7 +24,10 @@ from neurornn.analysis.fixed_points._enclosure import AbstractEnclosure
 Array = NDArray[np.float64]
 _TRIED = (1.0625, 2.0, 16.0, 256.0)  # half sides of the box for existence, in units of the first Newton step
 _WIDEST = 2.0**40  # half side in units of 1 + |x| beyond which only all of space is tried
-_HALVINGS = 12  # of the logarithm of the radius of uniqueness
+_CUTS, _PASSES = (
+    15,
+    3,
+)  # of the interval that holds the logarithm of the radius of uniqueness, again and again
 
 
 class Certificates(NamedTuple):
@@ -45,35 +48,37 @@ class Certificates(NamedTuple):
         return np.isfinite(self.existence)
 
 
-def certify(enclosure: AbstractEnclosure, state: Array) -> Certificates:
+def certify(enclosure: AbstractEnclosure, state: Array, inverse: Array | None = None) -> Certificates:
     """Prove fixed points near states, where possible.
 
     Args:
         enclosure: Bounds on the system.
         state: States, ``(batch, unit)``.
+        inverse: Matrices near the inverses of the Jacobians there; computed if None. What is proved holds for any.
 
     Returns:
         What was proved.
     """
     with np.errstate(all="ignore"):  # where a bound is infinite there is no proof
-        A = _inverses(enclosure.jacobian(state))
+        A = _finite(_inverses(enclosure.jacobian(state)) if inverse is None else inverse)
         prepared = enclosure.prepare(state, A)
         n = state.shape[1]
         step = np.matmul(np.abs(A), enclosure.residual(state)[:, :, None])[:, :, 0].max(1)
         step = step * (1 + 8 * n * np.finfo(np.float64).eps) + 1e-300
-        existence: Array = np.full(len(state), np.nan)
-        for factor in _TRIED:
-            k = enclosure.defect(prepared, factor * step)
-            radius = step / (1 - k) * (1 + 1e-14)
-            better = (k < 1) & (radius <= factor * step) & ~(existence <= radius)
-            existence = np.where(better, radius, existence)
+        tried = step[:, None] * np.array([*_TRIED, np.inf])
+        k = enclosure.defect(prepared, tried)
+        radius = step[:, None] / (1 - k) * (1 + 1e-14)
+        proved = (k < 1) & (radius <= tried)
+        everywhere, proved[:, -1] = k[:, -1] < 1, False
+        existence = np.where(proved, radius, np.inf).min(1)
+        existence = np.where(np.isfinite(existence), existence, np.nan)
         low, high = np.log2(existence), np.log2(_WIDEST * (1 + np.abs(state).max(1)))
-        for _ in range(_HALVINGS):
-            middle = 0.5 * (low + high)
-            holds = enclosure.defect(prepared, np.exp2(middle)) < 1
-            low, high = np.where(holds, middle, low), np.where(holds, high, middle)
+        for _ in range(_PASSES):
+            cuts = low[:, None] + (high - low)[:, None] * np.arange(_CUTS + 2) / (_CUTS + 1)
+            holds = enclosure.defect(prepared, np.exp2(cuts[:, 1:-1])) < 1
+            last = np.logical_and.accumulate(holds, axis=1).sum(1)
+            low, high = (np.take_along_axis(cuts, (last + each)[:, None], 1)[:, 0] for each in (0, 1))
         uniqueness = np.where(low > np.log2(existence), np.exp2(low) * (1 - 1e-12), existence)
-        everywhere = enclosure.defect(prepared, np.full(len(state), np.inf)) < 1
         uniqueness = np.where(everywhere & np.isfinite(existence), np.inf, uniqueness)
     return Certificates(existence, uniqueness)
 
@@ -118,5 +123,8 @@ def _distance(first: Array, second: Array) -> Array:
 
 
 def _inverses(J: Array) -> Array:
-    A = torch.linalg.inv_ex(torch.as_tensor(J))[0].numpy()
+    return torch.linalg.inv_ex(torch.as_tensor(J))[0].numpy()
+
+
+def _finite(A: Array) -> Array:
     return np.where(np.isfinite(A).all((1, 2), keepdims=True), A, np.inf)

@@ -204,7 +204,7 @@ def _table(found: Sequence[Found], bounded: bool) -> dict[str, Any]:
 
 def _joined(columns: list[Any]) -> tuple[Any, ...]:
     dims, _, attrs = columns[0]
-    return dims, np.concatenate([values for _, values, _ in columns]), attrs
+    return dims, columns[0][1] if len(columns) == 1 else np.concatenate([each[1] for each in columns]), attrs
 
 
 def _about(long_name: str, units: str = "1") -> dict[str, str]:

@@ -33,7 +33,7 @@ _TINY = 1e-300
 
 
 class Equations(NamedTuple):
-    """The equations of a leaky network whose input is held.
+    r"""The equations of a leaky network whose input is held.
 
     Attributes:
         form: ``"current"`` or ``"rate"``.
@@ -41,6 +41,7 @@ class Equations(NamedTuple):
         drive: Input and bias of each unit.
         drive_error: Bound on its rounding error.
         activation: The activation.
+        scale: What the drift is multiplied with, :math:`\tau`.
     """
 
     form: str
@@ -48,6 +49,7 @@ class Equations(NamedTuple):
     drive: Array
     drive_error: Array
     activation: Activation
+    scale: Array | float = 1.0
 
 
 def equations_of(system: System, input: Tensor) -> Equations | None:
@@ -64,7 +66,8 @@ def equations_of(system: System, input: Tensor) -> Equations | None:
     u = _array(input)
     if type(owner) is CTRNN:  # a subclass may compute something else
         bias = [] if owner.bias is None else [_array(owner.bias)]
-        return _equations(owner.form, owner.W_rec, [(owner.W_in, u)], bias, owner.activation)
+        tau = _array(owner.tau.expand(owner.n_units))
+        return _equations(owner.form, owner.W_rec, [(owner.W_in, u)], bias, owner.activation, tau)
     cell = getattr(owner, "module", None)
     if (
         type(owner) is systems.StepMap
@@ -74,12 +77,17 @@ def equations_of(system: System, input: Tensor) -> Equations | None:
         end = "_l0" if isinstance(cell, nn.RNN) else ""
         W, W_in = (getattr(cell, f"weight_{kind}{end}") for kind in ("hh", "ih"))
         bias = [_array(getattr(cell, f"bias_{kind}{end}")) for kind in ("ih", "hh")] if cell.bias else []
-        return _equations("rate", W, [(W_in, u)], bias, activation(str(cell.nonlinearity)))
+        return _equations("rate", W, [(W_in, u)], bias, activation(str(cell.nonlinearity)), owner.dt)
     return None
 
 
 def _equations(
-    form: str, weight: Tensor, products: list[tuple[Tensor, Array]], terms: list[Array], function: Activation
+    form: str,
+    weight: Tensor,
+    products: list[tuple[Tensor, Array]],
+    terms: list[Array],
+    function: Activation,
+    scale: Array | float,
 ) -> Equations:
     W = _array(weight)
     drive: Array = np.zeros(len(W))
@@ -90,14 +98,21 @@ def _equations(
         n_terms += len(vector)
     for term in terms:
         drive, size = drive + term, size + np.abs(term)
-    return Equations(form, W, drive, _gamma(n_terms) * size + _TINY, function)
+    return Equations(form, W, drive, _gamma(n_terms) * size + _TINY, function, scale)
 
 
 class AbstractEnclosure(ABC):
     """A function with the zeros of the drift, bounded from outside.
 
     Matrices that no bound depends on may be anything; every number returned as a bound is one, rounding included.
+
+    Attributes:
+        scale: What the drift is multiplied with, one number or one for each unit.
+        library: Whether the system is made of this library or of PyTorch alone, so that threads may share it.
     """
+
+    scale: Array | float = 1.0
+    library: bool = False
 
     @abstractmethod
     def residual(self, state: Array) -> Array:
@@ -139,10 +154,10 @@ class AbstractEnclosure(ABC):
 
         Args:
             prepared: Result of :meth:`prepare`.
-            radius: Half the side of each box, infinite for all states.
+            radius: Half the sides of boxes around each centre, infinite for all states, ``(batch, box)``.
 
         Returns:
-            One bound for each box.
+            One bound for each box, ``(batch, box)``.
         """
 
 
@@ -171,17 +186,20 @@ def enclosure_of(system: System, input: Tensor) -> AbstractEnclosure | str:
 class _Known(AbstractEnclosure):
     """What both forms share."""
 
+    library = True
+
     def __init__(self, equations: Equations, slopes: Slopes) -> None:
-        self.form, self.W, self.drive, self.drive_error, self.function = equations
+        self.form, self.W, self.drive, self.drive_error, self.function, self.scale = equations
         self.slopes = slopes
         self.size = np.abs(self.W)
+        self.reach = _up(self.size.sum(1), len(self.W))
 
     def current(self, rate: Array, error: Array | float = 0.0) -> tuple[Array, Array]:
         """Recurrent and held current of rates known to some error, and a bound on its error."""
-        a = rate @ self.W.T + self.drive
+        a = _product(rate, self.W.T) + self.drive
         gamma = _gamma(len(self.W) + 2)
-        size = np.abs(rate) @ self.size.T + np.abs(self.drive)
-        spread = np.broadcast_to(error, rate.shape) @ self.size.T
+        size = _product(np.abs(rate), self.size.T) + np.abs(self.drive)
+        spread = _product(error + np.zeros_like(rate), self.size.T)
         return a, _up(gamma * size + spread + self.drive_error, len(self.W))
 
     def nominal(self, x: Array) -> Array:
@@ -209,19 +227,23 @@ class _Current(_Known):
     @override
     def prepare(self, state: Array, inverse: Array) -> Any:
         slope, n = self.nominal(state), len(self.W)
-        M = (inverse.reshape(-1, n) @ self.W).reshape(inverse.shape)
-        size = np.abs(inverse)
-        known = np.abs(np.eye(n) + inverse - M * slope[:, None, :]).sum(2)
-        rounding = 1 + size.sum(2) + _times(np.abs(M), np.abs(slope))
-        lost = _times(size, np.abs(slope) @ self.size.T)
-        return state, slope, np.abs(M), size, known + 4 * _EPS * rounding + _gamma(n) * lost
+        M = _product(inverse, self.W)
+        length = np.abs(inverse).sum(2)
+        off = inverse - M * slope[:, None, :]
+        off.reshape(-1, n * n)[:, :: n + 1] += 1
+        M = np.abs(M)
+        rounding = 1 + length + _times(M, np.abs(slope))
+        lost = length * (np.abs(slope).max(1) * self.reach.max())[:, None]
+        known = np.abs(off).sum(2) + 4 * _EPS * rounding + _gamma(n) * lost
+        return state, slope, M, length, known
 
     @override
     def defect(self, prepared: Any, radius: Array) -> Array:
-        state, slope, M, size, known = prepared
-        D = self.spread(state, radius[:, None], slope)
-        rows = known + _times(M, D) + _gamma(len(self.W)) * _times(size, D @ self.size.T)
-        return _up(rows, 2 * len(self.W)).max(1)
+        state, slope, M, length, known = prepared
+        D = self.spread(state[:, None], radius[:, :, None], slope[:, None])
+        lost = length[:, None] * (D.max(2) * self.reach.max())[:, :, None]
+        rows = known[:, None] + _product(D, M.swapaxes(1, 2)) + _gamma(len(self.W)) * lost
+        return _up(rows, 2 * len(self.W)).max(2)
 
 
 class _Rate(_Known):
@@ -243,19 +265,19 @@ class _Rate(_Known):
         a, error = self.current(state)
         slope, n, size = self.nominal(a), len(self.W), np.abs(inverse)
         scaled = inverse * slope[:, None, :]
-        M = (scaled.reshape(-1, n) @ self.W).reshape(inverse.shape)
+        M = _product(scaled, self.W)
         known = np.abs(np.eye(n) + inverse - M).sum(2)
-        reach = _up(self.size.sum(1), n)
-        lost = _times(np.abs(scaled), np.broadcast_to(reach, a.shape))
+        lost = _times(np.abs(scaled), self.reach + np.zeros_like(a))
         rounding = 1 + size.sum(2) + np.abs(M).sum(2) + lost
-        return a, error, slope, size, reach, known + 4 * _EPS * rounding + _gamma(n) * lost
+        return a, error, slope, size, known + 4 * _EPS * rounding + _gamma(n) * lost
 
     @override
     def defect(self, prepared: Any, radius: Array) -> Array:
-        a, error, slope, size, reach, known = prepared
-        off = _up(error + np.where(reach > 0, radius[:, None] * reach, 0.0), 2)
-        D = self.spread(a, off, slope)
-        return _up(known + _times(size, D * reach), 2 * len(self.W)).max(1)
+        a, error, slope, size, known = prepared
+        off = _up(error[:, None] + np.where(self.reach > 0, radius[:, :, None] * self.reach, 0.0), 2)
+        D = self.spread(a[:, None], off, slope[:, None])
+        rows = known[:, None] + _product(D * self.reach, size.swapaxes(1, 2))
+        return _up(rows, 2 * len(self.W)).max(2)
 
 
 class _Declared(AbstractEnclosure):
@@ -298,6 +320,9 @@ class _Declared(AbstractEnclosure):
 
     @override
     def defect(self, prepared: Any, radius: Array) -> Array:
+        return np.stack([self._defect(prepared, each) for each in radius.T], 1)
+
+    def _defect(self, prepared: Any, radius: Array) -> Array:  # noqa: ANN401
         state, J, size, known = prepared
         _, _, low, high = self.bounds(
             np.nextafter(state - radius[:, None], -np.inf), np.nextafter(state + radius[:, None], np.inf)
@@ -315,8 +340,13 @@ def _up(bound: Array, n: int) -> Array:
     return np.asarray(bound * (1 + 4 * _gamma(n)) + _TINY)
 
 
+def _product(left: Array, right: Array) -> Array:
+    """Product of matrices, by torch: what it returns does not depend on a second library's threads."""
+    return torch.matmul(torch.as_tensor(left), torch.as_tensor(right)).numpy()
+
+
 def _times(matrix: Array, vector: Array) -> Array:
-    return np.asarray(np.matmul(matrix, vector[:, :, None])[:, :, 0])
+    return _product(matrix, vector[:, :, None])[:, :, 0]
 
 
 def _array(values: Tensor) -> Array:

@@ -9,11 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurornn._share import share
 from neurornn.analysis._system import System
+from neurornn.analysis.fixed_points._parts import in_parts
 from neurornn.analysis.fixed_points._roots import SINGULAR
 
 _NANOSECONDS = 1.4  # of a decomposition, for each unit to the third power, roughly
+_NUMBERS = 2**14  # of the matrices of a part
 _EPS = np.finfo(np.float64).eps
 
 
@@ -61,40 +62,45 @@ def linearise(system: System, input: Tensor, state: NDArray[np.float64], *, rate
 
 
 def _shared(J: Tensor, rate: float, dt: float) -> Modes:
-    """Modes of matrices, a share for each thread: one decomposition gains nothing from a second, many do."""
-    found: dict[int, Modes] = {}
-
-    def work(first: int, stop: int) -> None:
-        found[first] = _modes(J[first:stop], rate, dt)
-
-    share(work, len(J), len(J) * J.shape[-1] ** 3 * _NANOSECONDS)
-    return _joined([found[first] for first in sorted(found)])
+    """Modes of matrices, a few at a time: one decomposition gains nothing from a second thread, many do."""
+    n = J.shape[-1]
+    parts = in_parts(
+        lambda part: _modes(J[part], rate, dt), len(J), max(1, _NUMBERS // n**2), len(J) * n**3 * _NANOSECONDS
+    )
+    return _joined(parts)
 
 
 def _joined(parts: list[Modes]) -> Modes:
-    return Modes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return (
+        parts[0]
+        if len(parts) == 1
+        else Modes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    )
 
 
 def _modes(J: Tensor, rate: float, dt: float) -> Modes:
     undefined = ~J.isfinite().all(2).all(1)  # at a kink without a Jacobian
     J = torch.where(undefined[:, None, None], 0.0, J)
-    values, vectors = (each.numpy() for each in torch.linalg.eig(J))
+    values, right = (each.numpy() for each in torch.linalg.eig(J))
+    left = _inverse(values, right)
+    square = right.real**2 + right.imag**2
+    largest = np.take_along_axis(right, square.argmax(1)[:, None, :], axis=1)
+    factor = (
+        np.abs(largest) / largest / np.sqrt(square.sum(1, keepdims=True))
+    )  # unit length, largest entry positive
+    right, left = right * factor, left / factor
     unit = max(rate, 1e-9 * np.abs(values).max(initial=0.0))
     order = np.lexsort((-values.imag, np.abs(values.imag), -np.round(values.real / unit, 9)), axis=-1)
     values = np.take_along_axis(values, order, axis=1)
-    right = np.take_along_axis(vectors, order[:, None, :], axis=2)
-    right = right / np.linalg.norm(right, axis=1, keepdims=True)
-    largest = np.take_along_axis(right, np.abs(right).argmax(1)[:, None, :], axis=1)
-    right = right * (np.abs(largest) / largest)  # the largest entry real and positive
-    left = np.stack([_inverse(each) for each in right]).swapaxes(1, 2) if len(right) else right
-    condition = np.linalg.norm(left, axis=1)
+    right, left = (np.take_along_axis(each, order[:, None, :], axis=2) for each in (right, left))
+    condition = np.sqrt((left.real**2 + left.imag**2).sum(1))
     size = torch.linalg.matrix_norm(J).numpy()
     margin = SINGULAR * rate + 10 * _EPS * size[:, None] * condition
     growth = values.real
     none = undefined.numpy()
     values = np.where(none[:, None], np.nan, values)
-    right, left = (np.where(none[:, None, None], np.nan, each) for each in (right, left))
     condition = np.where(none[:, None], np.nan, condition)
+    right[none] = left[none] = np.nan
     return Modes(
         values,
         right,
@@ -107,8 +113,21 @@ def _modes(J: Tensor, rate: float, dt: float) -> Modes:
     )
 
 
-def _inverse(matrix: NDArray[np.complex128]) -> NDArray[np.complex128]:
-    try:
-        return np.asarray(np.linalg.inv(matrix), dtype=np.complex128)
-    except np.linalg.LinAlgError:  # a defective Jacobian: there are fewer eigenvectors than modes
-        return np.asarray(np.linalg.pinv(matrix), dtype=np.complex128)
+def _inverse(values: NDArray[np.complex128], right: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    """Left eigenvectors in columns: the inverse, in real numbers, of the real and imaginary parts of each pair."""
+    second = (values.imag < 0)[
+        :, None, :
+    ]  # of a pair, of which LAPACK returns that with the positive part first
+    basis = np.where(second, -right.imag, right.real)
+    rows = np.stack([_inverse_of(each) for each in basis]) if len(basis) else basis
+    real = rows.swapaxes(1, 2).astype(np.complex128)
+    first = (values.imag > 0)[:, None, :]
+    left = np.where(first, 0.5 * (real - 1j * np.roll(real, -1, axis=2)), real)
+    return np.where(second, 0.5 * (np.roll(real, 1, axis=2) + 1j * real), left)
+
+
+def _inverse_of(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    inverse, info = torch.linalg.inv_ex(torch.as_tensor(matrix))
+    if info.item() != 0:  # a defective Jacobian: there are fewer eigenvectors than modes
+        return np.asarray(np.linalg.pinv(matrix), dtype=np.float64)
+    return inverse.numpy()

@@ -8,8 +8,9 @@ iteration costs two products with a matrix that all candidates share instead of 
 it ends at depends on the anchor and hardly on what lies nearest, so that a change of anchor is a new look.
 """
 
-__all__ = ["Mixed", "mix"]
+__all__ = ["Mixed", "mix", "shared_step"]
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -38,18 +39,18 @@ class Mixed(NamedTuple):
 
 
 class _Memory:
-    """The last few differences of states and of their steps, one set for each candidate."""
+    """The last few differences of steps, and of where they lead, one set for each candidate."""
 
     def __init__(self, n: int, like: Tensor) -> None:
-        self.dx = like.new_zeros(n, _MEMORY, like.shape[1])
-        self.dg = torch.zeros_like(self.dx)
+        self.dg = like.new_zeros(n, _MEMORY, like.shape[1])
+        self.dy = torch.zeros_like(self.dg)
         self.gram = like.new_zeros(n, _MEMORY, _MEMORY)
         self.count = 0
 
     def store(self, dx: Tensor, dg: Tensor) -> None:
         slot = self.count % _MEMORY
         self.count += 1
-        self.dx[:, slot], self.dg[:, slot] = dx, dg
+        self.dg[:, slot], self.dy[:, slot] = dg, dx + dg
         row = torch.bmm(self.dg, dg.unsqueeze(2)).squeeze(2)
         self.gram[:, slot], self.gram[:, :, slot] = row, row
 
@@ -58,21 +59,20 @@ class _Memory:
         k = min(self.count, _MEMORY)
         if not k:
             return g
-        dx, dg, gram = self.dx[:, :k], self.dg[:, :k], self.gram[:, :k, :k].clone()
+        dg, gram = self.dg[:, :k], self.gram[:, :k, :k].clone()
         size = gram.diagonal(dim1=1, dim2=2)
         size.add_(1e-13 * size.sum(1, keepdim=True) + 1e-300)
         weight = torch.linalg.solve_ex(gram, torch.bmm(dg, g.unsqueeze(2)))[0]
-        return g - torch.bmm((dx + dg).mT, weight).squeeze(2)
+        return g - torch.bmm(weight.mT, self.dy[:, :k]).squeeze(1)
 
     def keep(self, rows: Tensor) -> None:
-        self.dx, self.dg, self.gram = self.dx[rows], self.dg[rows], self.gram[rows]
+        self.dg, self.dy, self.gram = self.dg[rows], self.dy[rows], self.gram[rows]
 
 
 def mix(
-    system: System,
-    input: Tensor,
+    drift: Callable[[Tensor], Tensor],
     start: Tensor,
-    anchor: Tensor,
+    shared: Tensor,
     *,
     rate: float,
     tolerance: float,
@@ -81,10 +81,9 @@ def mix(
     """Send candidates to zeros of the drift with the Jacobian of one state.
 
     Args:
-        system: The system.
-        input: Input held, ``(input,)``.
+        drift: Velocities in 1/ms of states.
         start: Candidates, ``(batch, unit)``.
-        anchor: State whose Jacobian is used, ``(unit,)``; where it is almost singular, minus the rate is used instead.
+        shared: The matrix P, as :func:`shared_step` gives it.
         rate: Scale of the drift in 1/ms.
         tolerance: A candidate has arrived when ``|F| <= tolerance * rate * (1 + |x|)``.
         n_iterations: Iterations at most.
@@ -92,15 +91,14 @@ def mix(
     Returns:
         Where they are; those that have not arrived stand anywhere.
     """
-    P = _preconditioner(system, input, anchor, rate)
     state, error = start.clone(), torch.full_like(start[:, 0], torch.inf)
     arrived = torch.zeros_like(error, dtype=torch.bool)
     rows, x = torch.arange(len(start), device=start.device), start
     memory = _Memory(len(start), start)
     x_before = g_before = x
     for k in range(n_iterations + 1):
-        F = system.drift(x, input)
-        g = F @ P.T
+        F = drift(x)
+        g = F @ shared.T
         size, speed = 1 + x.norm(dim=1), F.norm(dim=1)
         there = speed <= tolerance * rate * size
         gone = there | ~speed.isfinite()
@@ -122,7 +120,18 @@ def mix(
     return Mixed(state, arrived, error)
 
 
-def _preconditioner(system: System, input: Tensor, anchor: Tensor, rate: float) -> Tensor:
+def shared_step(system: System, input: Tensor, anchor: Tensor, rate: float) -> Tensor:
+    """The matrix P of an anchor.
+
+    Args:
+        system: The system.
+        input: Input held, ``(input,)``.
+        anchor: State whose Jacobian is used, ``(unit,)``; where it is almost singular, minus the rate is used instead.
+        rate: Scale of the drift in 1/ms.
+
+    Returns:
+        Minus the inverse of the Jacobian.
+    """
     J = system.jacobian(anchor[None], input)[0]
     inverse, info = torch.linalg.inv_ex(J)
     size = inverse.norm().item() * rate / system.n_units**0.5

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from neurornn.analysis._system import System
 from neurornn.analysis.fixed_points import _newton, _roots
-from neurornn.analysis.fixed_points._mixing import mix
+from neurornn.analysis.fixed_points._held import held
+from neurornn.analysis.fixed_points._mixing import Mixed, mix, shared_step
 from neurornn.analysis.fixed_points._newton import FIXED, LOST, SLOW, Solved
-from neurornn.analysis.fixed_points._relaxing import relax
+from neurornn.analysis.fixed_points._parts import in_parts
+from neurornn.analysis.fixed_points._relaxing import at_rest, relax
 from neurornn.analysis.fixed_points._reseed import SMALL
 from neurornn.analysis.fixed_points._roots import RESOLUTION, Roots
 
@@ -22,6 +24,10 @@ _SMALL = (
     48  # units up to which a factorisation costs so little that every start is granted Newton's method, too
 )
 _MIXINGS = 60  # cheap iterations of a start
+_PART = 256  # starts that two threads share
+_NANOSECONDS = (
+    0.3  # of the cheap iterations of a start that are worth sharing, for each unit squared, roughly
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,7 @@ class Pool:
 
     def __init__(self, system: System, input: Tensor, candidates: Tensor, effort: Effort) -> None:
         self.system, self.input, self.effort = system, input, effort
+        self.held = held(system, input)
         self.rate = _newton.typical_rate(system, input, candidates)
         reach = (candidates - candidates.mean(0)).square().sum(1).mean().sqrt().item()
         alone = reach <= 1e-6 * (1 + candidates.norm(dim=1).max().item())
@@ -101,8 +108,8 @@ class Pool:
             return "undetermined: a fixed point is degenerate"
         return "consistent" if self.roots.sign.sum() == 1 else "incomplete"
 
-    def add(self, start: Tensor, anchor: Tensor) -> tuple[Solved, NDArray[np.int64]]:
-        """Search from some states.
+    def add(self, start: Tensor, anchor: Tensor, *, follow: bool) -> tuple[Solved, NDArray[np.int64]]:
+        """Search from some states, and from where the flow takes them.
 
         Cheap iterations come first. Newton's method with a Jacobian for each state takes over those that do not
         arrive; in a small network it takes every state, for what else it may find.
@@ -110,19 +117,12 @@ class Pool:
         Args:
             start: States, ``(batch, unit)``.
             anchor: State whose Jacobian all the cheap iterations share.
+            follow: Whether to follow the flow; a small network needs no such help.
 
         Returns:
             Where each of them ended, and the row of that point among the fixed or the slow ones, or -1.
         """
-        mixed = mix(
-            self.system,
-            self.input,
-            start,
-            anchor,
-            rate=self.rate,
-            tolerance=self.effort.tolerance,
-            n_iterations=min(_MIXINGS, self.effort.max_iterations - 1),
-        )
+        mixed, taken = self._sent(start, anchor, follow and self.system.n_units > SMALL)
         F = self.system.drift(mixed.state, self.input)
         cheap = Solved(
             mixed.state,
@@ -139,16 +139,38 @@ class Pool:
             rest = (~mixed.arrived).nonzero().squeeze(1)
             for column, fresh in zip(solved, self._solve(start[rest]), strict=True):
                 column[rest] = fresh
-        return solved, self._absorb(solved)
+        label = self._absorb(solved)
+        self._absorb(self._solve(self._unknown(at_rest(self.held, taken, rate=self.rate))))
+        return solved, label
 
-    def follow(self, start: Tensor) -> None:
-        """Search from where the flow takes states; a small network needs no such help.
+    def _sent(self, start: Tensor, anchor: Tensor, follow: bool) -> tuple[Mixed, Tensor]:
+        """Where cheap iterations, and the flow, take states."""
+        shared = shared_step(self.system, self.input, anchor, self.rate)
 
-        Args:
-            start: States, ``(batch, unit)``.
-        """
-        if self.system.n_units > SMALL:
-            self._absorb(self._solve(relax(self.system, self.input, start, rate=self.rate)))
+        def work(part: slice) -> tuple[Mixed, Tensor]:
+            mixed = mix(
+                self.held.drift,
+                start[part],
+                shared,
+                rate=self.rate,
+                tolerance=self.effort.tolerance,
+                n_iterations=min(_MIXINGS, self.effort.max_iterations - 1),
+            )
+            return mixed, relax(self.held, start[part] if follow else start[:0], rate=self.rate)
+
+        n = max(len(start), 1)
+        size = -(-n // (2 * -(-n // _PART))) if self.held.known else n  # an even number of parts
+        worth = _NANOSECONDS * n * self.system.n_units**2 if self.held.known else 0.0
+        mixed, taken = zip(*in_parts(work, len(start), size, worth), strict=True)
+        return Mixed(*(torch.cat(column) for column in zip(*mixed, strict=True))), torch.cat(taken)
+
+    def _unknown(self, state: Tensor) -> Tensor:
+        """States that lie in no box in which a known point is proved to be the only one."""
+        x = state.cpu().numpy()[:, None, :]
+        distance = np.abs(x - self.roots.state).max(2, initial=0.0)
+        with np.errstate(invalid="ignore"):
+            known = (distance <= self.roots.uniqueness).any(1)
+        return state[torch.as_tensor(~known, device=state.device)]
 
     def _absorb(self, solved: Solved) -> NDArray[np.int64]:
         label = np.full(len(solved.state), -1, dtype=np.int64)

@@ -15,8 +15,8 @@ from torch import Tensor
 from neurornn.analysis._system import System
 from neurornn.analysis.fixed_points import _certificate
 from neurornn.analysis.fixed_points._certificate import Certificates, certify
-from neurornn.analysis.fixed_points._enclosure import enclosure_of
-from neurornn.analysis.fixed_points._newton import solve_linear
+from neurornn.analysis.fixed_points._enclosure import AbstractEnclosure, enclosure_of
+from neurornn.analysis.fixed_points._parts import in_parts
 
 SINGULAR = 10 * np.sqrt(np.finfo(np.float64).eps)
 """Singular values and eigenvalues below this, relative to the rate of the network, are not told from 0: at a fold
@@ -24,6 +24,9 @@ rounding errors of 1e-16 in the drift move the root by their square root, and it
 RESOLUTION = 1e-8
 """Points closer than this times (1 + |x|) are one point."""
 _MOST_STEPS = 60  # to refine a point; at a degenerate root Newton's method gains only a factor a step
+_CLOSE = 1e-7  # times (1 + |x|): a step that leaves the factors of the Jacobian good enough for the next one
+_NUMBERS = 2**17  # of the matrices of a part
+_NANOSECONDS = 0.3  # for each unit to the third power, roughly
 _EPS = np.finfo(np.float64).eps
 
 
@@ -79,41 +82,46 @@ def examine(system: System, input: Tensor, state: Tensor, *, rate: float, tolera
     Returns:
         The points, in the same order.
     """
-    parts = [_examine(system, input, part, rate, tolerance) for part in state.split(system.block)]
+    enclosure = enclosure_of(system, input)
+    known = not isinstance(enclosure, str) and enclosure.library
+    n = system.n_units
+    parts = in_parts(
+        lambda part: _examine(system, input, enclosure, state[part], rate, tolerance),
+        len(state),
+        max(1, min(system.block, _NUMBERS // n**2)),
+        len(state) * n**3 * _NANOSECONDS if known else 0.0,
+    )
     return Roots(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _examine(system: System, input: Tensor, x: Tensor, rate: float, tolerance: float) -> Roots:
-    x = x.clone()
-    F = system.drift(x, input)
-    rows = torch.arange(len(x), device=x.device)
-    for _ in range(_MOST_STEPS):
-        if not rows.numel():
-            break
-        trial = x[rows] + _newton_step(system, input, x[rows], F[rows], 1e-12 * rate)
-        F_trial = system.drift(trial, input)
-        better = F_trial.norm(dim=1) < 0.5 * F[rows].norm(dim=1)
-        rows = rows[better]
-        x[rows], F[rows] = trial[better], F_trial[better]
+def _examine(
+    system: System,
+    input: Tensor,
+    enclosure: AbstractEnclosure | str,
+    state: Tensor,
+    rate: float,
+    tolerance: float,
+) -> Roots:
+    x, F = _refined(system, input, state, rate)
     J = system.jacobian(x, input)
-    nullity, smallest, inverse = _regularity(J, SINGULAR * rate)
+    nullity, smallest, inverse, sign = _regularity(J, SINGULAR * rate)
     step = -torch.einsum("bij,bj->bi", inverse, F)
     rows = (nullity > 0).nonzero().squeeze(1)
     step[rows] = _shortest_step(system, input, x[rows], F[rows], SINGULAR * rate)
-    change = (system.jacobian(x + step, input) - J).flatten(1).norm(dim=1)
-    enclosure = enclosure_of(system, input)
     if isinstance(enclosure, str):
         proof = Certificates(*np.full((2, len(x)), np.nan))
     else:
-        proof = certify(enclosure, x.cpu().numpy())
+        proof = certify(enclosure, x.cpu().numpy(), inverse.cpu().numpy() / enclosure.scale)
     certified = torch.as_tensor(proof.certified, device=x.device)
     noise = 4 * _EPS * rate * (1 + x.norm(dim=1)) * system.n_units**0.5
     bound = 2 * (step.norm(dim=1) + noise / smallest)
     isolated = certified | ~_in_continuum(system, input, x, nullity, rate, tolerance)
-    vague = isolated & ~certified & ((nullity > 0) | (change > 0.25 * smallest))
-    sign = x.new_tensor([torch.linalg.slogdet(-each)[0].item() for each in J])
+    vague = isolated & ~certified
+    rows = vague.nonzero().squeeze(1)
+    change = (system.jacobian((x + step)[rows], input) - J[rows]).flatten(1).norm(dim=1)
+    vague[rows] = (nullity[rows] > 0) | (change > 0.25 * smallest[rows])
     bound = torch.where(vague, torch.inf, bound)
-    index = torch.where(vague | ~isolated, 0.0, sign)
+    index = torch.where(vague | ~isolated, 0, sign)
     smooth = _is_smooth(system, input, x, J, rate)
     return Roots(
         x.cpu().numpy(),
@@ -122,13 +130,40 @@ def _examine(system: System, input: Tensor, x: Tensor, rate: float, tolerance: f
         nullity.cpu().numpy(),
         isolated.cpu().numpy(),
         smooth.cpu().numpy(),
-        index.to(torch.int64).cpu().numpy(),
+        index.cpu().numpy(),
         *proof,
     )
 
 
-def _regularity(J: Tensor, cut: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Number of singular values up to the cut, a bound below the larger ones, and the inverses.
+def _refined(system: System, input: Tensor, state: Tensor, rate: float) -> tuple[Tensor, Tensor]:
+    """States at rounding level, and the drift there."""
+    x = state.clone()
+    F = system.drift(x, input)
+
+    def improves(rows: Tensor, step: Tensor) -> Tensor:
+        trial = x[rows] + step
+        F_trial = system.drift(trial, input)
+        better = F_trial.norm(dim=1) < 0.5 * F[rows].norm(dim=1)
+        x[rows[better]], F[rows[better]] = trial[better], F_trial[better]
+        return better
+
+    rows = torch.arange(len(x), device=x.device)
+    for _ in range(_MOST_STEPS):
+        if not rows.numel():
+            break
+        step, factors, regular = _newton_step(system, input, x[rows], F[rows], 1e-12 * rate)
+        better = improves(rows, step)
+        near = better & regular & (step.norm(dim=1) <= _CLOSE * (1 + x[rows].norm(dim=1)))
+        again = near.nonzero().squeeze(1)  # the factors still serve here
+        while again.numel():
+            step = torch.linalg.lu_solve(*(each[again] for each in factors), -F[rows[again], :, None])[..., 0]
+            again = again[improves(rows[again], step)]
+        rows = rows[better & ~near]
+    return x, F
+
+
+def _regularity(J: Tensor, cut: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Number of singular values up to the cut, a bound below the larger ones, the inverses and the indices.
 
     The norm of its inverse bounds the smallest singular value of a matrix from below; the singular values are only
     computed where that leaves the question open.
@@ -138,13 +173,16 @@ def _regularity(J: Tensor, cut: float) -> tuple[Tensor, Tensor, Tensor]:
         cut: Singular values up to this count as 0.
 
     Returns:
-        The number, the bound, and the inverse, which is not to be used where the number is not 0.
+        The number, the bound, the inverse, which is not to be used where the number is not 0, and sign det(-J).
     """
-    inverse = torch.empty_like(J)
-    failed = torch.zeros(len(J), dtype=torch.bool, device=J.device)
-    for row, each in enumerate(J):
-        inverse[row], info = torch.linalg.inv_ex(each)
-        failed[row] = info != 0
+    factors, pivots, info = torch.linalg.lu_factor_ex(J)
+    failed = info != 0
+    unit = torch.eye(J.shape[-1], dtype=J.dtype, device=J.device)
+    inverse = torch.linalg.lu_solve(factors, pivots, unit.expand_as(J))
+    inverse[failed] = torch.nan
+    swaps = (pivots != torch.arange(1, J.shape[-1] + 1, device=J.device)).sum(1)
+    negative = (factors.diagonal(dim1=1, dim2=2) > 0).sum(1) + swaps  # of the factors of -J
+    sign = torch.where(failed, 0, 1 - 2 * (negative % 2))
     size = inverse.abs()
     norm = torch.minimum(size.flatten(1).norm(dim=1), (size.sum(1).amax(1) * size.sum(2).amax(1)).sqrt())
     smallest = torch.where(failed, 0.0, 1 / norm).nan_to_num(0.0)
@@ -154,18 +192,33 @@ def _regularity(J: Tensor, cut: float) -> tuple[Tensor, Tensor, Tensor]:
         sizes = torch.linalg.svdvals(J[rows].nan_to_num())  # at some kinks there is no Jacobian
         nullity[rows] = (sizes <= cut).sum(1)
         smallest[rows] = torch.where(sizes > cut, sizes, torch.inf).amin(1)
-    return nullity, smallest, inverse
+    return nullity, smallest, inverse, sign
 
 
-def _newton_step(system: System, input: Tensor, x: Tensor, F: Tensor, cut: float) -> Tensor:
-    """Newton step; the shortest one where the solution shows that the Jacobian is almost singular."""
+def _newton_step(
+    system: System, input: Tensor, x: Tensor, F: Tensor, cut: float
+) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
+    """Newton step; the shortest one where the solution shows that the Jacobian is almost singular.
+
+    Args:
+        system: The system.
+        input: Input held.
+        x: States.
+        F: The drift there.
+        cut: Singular values up to this count as 0 in the shortest step.
+
+    Returns:
+        The step, the factors of the Jacobian, and where they served.
+    """
     J = system.jacobian(x, input)
-    step = solve_linear(J, -F)
+    factors, pivots, info = torch.linalg.lu_factor_ex(J)
+    step = torch.linalg.lu_solve(factors, pivots, -F.unsqueeze(2)).squeeze(2)
     size = J.flatten(1).norm(dim=1) / system.n_units**0.5
-    rows = (~(step.norm(dim=1) * size <= 1e3 * F.norm(dim=1))).nonzero().squeeze(1)
+    regular = (step.norm(dim=1) * size <= 1e3 * F.norm(dim=1)) & (info == 0)
+    rows = (~regular).nonzero().squeeze(1)
     if rows.numel():
         step[rows] = _shortest_step(system, input, x[rows], F[rows], cut)
-    return step
+    return step, (factors, pivots), regular
 
 
 def _shortest_step(system: System, input: Tensor, x: Tensor, F: Tensor, cut: float) -> Tensor:

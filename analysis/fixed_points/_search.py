@@ -82,9 +82,7 @@ def search(system: System, input: Tensor, candidates: Tensor, effort: Effort) ->
         if first < n:
             rows, batch = order[first : first + wave], shuffled[first : first + wave]
             anchor = batch[0] if n_waves % 2 else batch.mean(0)  # the Jacobian of each decides what is found
-            solved, label[rows] = pool.add(batch, anchor)
-            if n_waves < _FOLLOWED:
-                pool.follow(batch)
+            solved, label[rows] = pool.add(batch, anchor, follow=n_waves < _FOLLOWED)
             n_waves += 1
             status[rows], speed[rows] = solved.status.cpu(), solved.speed.cpu()
             n_iterations[rows] = solved.n_iterations.cpu()
@@ -93,10 +91,8 @@ def search(system: System, input: Tensor, candidates: Tensor, effort: Effort) ->
             seeded_with = pool.n_known
             seeds, known = reseeder.seeds(pool.roots, n_rounds, min(wave, effort.wave))
             device = candidates.device
-            start = torch.as_tensor(seeds, device=device)
-            pool.add(start, torch.as_tensor(known, device=device))
-            if n_rounds < _FOLLOWED:
-                pool.follow(start)
+            start, anchor = (torch.as_tensor(each, device=device) for each in (seeds, known))
+            pool.add(start, anchor, follow=n_rounds < _FOLLOWED)
             n_rounds, n_seeds = n_rounds + 1, n_seeds + len(seeds)
         done = pool.settled and pool.n_known == n_known
         if done and effort.adaptive and n_known > 0:
