@@ -232,30 +232,75 @@ def test_two_zero_modes_make_a_plane():
     assert plane.extent > 1.2 * found.radius and found.readout_angle.sizes["angle"] == 1
 
 
-def test_two_rings_make_a_torus_which_is_called_a_surface():
-    n = 16  # so few units that the symmetry is not exact
+@pytest.mark.parametrize("n_zero", [1, 2])
+def test_an_endless_continuum_is_one_object_as_large_as_the_region(n_zero):
+    W, V = singular(n_zero)
+    net = network(W, activation="identity")
+    points = fixed_points.find(net, candidates=normal(120, 8), n_rounds=10 if n_zero == 1 else 3)
+    assert points.sizes["fixed_point"] > 100
+    data = normal(200, 8, seed=3) @ V.T @ V
+    for within in (None, data):
+        found = attractors.find(net, points, within=within)
+        assert found.kind.values.tolist() == [["line", "plane"][n_zero - 1]] and found.n_outside.item() == 0
+        assert (found.point_object == 0).all() and found.n_fixed.item() == points.sizes["fixed_point"]
+        radius = found.radius.item()
+        size, whole = (found.length, 2 * radius) if n_zero == 1 else (found.area, np.pi * radius**2)
+        assert size.item() == pytest.approx(whole, rel=0.04)
+        np.testing.assert_allclose(found.extents[0], 2 * radius, rtol=0.04)
+    reach = np.linalg.norm(data - data.mean(0), axis=1).max()
+    assert radius == pytest.approx(1.1 * reach)  # that of the data, however far the points lie
+    beyond = np.linalg.norm(points.state - data.mean(0), axis=1) > 1.01 * radius
+    assert beyond.sum() > 5 and np.isnan(found.point_arclength.values[beyond]).all()
+
+
+def test_a_ring_of_few_units_drifts_as_it_does_when_followed():
+    n = 10  # so few that the ring is a chain of nodes and saddles
     theta = 2 * np.pi * np.arange(n) / n
-    R = 4 / n * np.cos(theta[:, None] - theta)
-    net = network(np.block([[R, 0 * R], [0 * R, R]]))
-    phase = np.random.default_rng(0).uniform(0, 2 * np.pi, (40, 2))
-    states = 2.3 * np.concatenate([np.cos(theta - phase[:, :1]), np.cos(theta - phase[:, 1:])], 1)
-    for _ in range(500):
-        states = states + 0.1 * (-states + np.tanh(states) @ net.W_rec.detach().numpy().T)
-    points = fixed_points.find(net, candidates=states[:1], n_rounds=0)
-    found = attractors.find(net, points, within=states, n_samples=300)
-    torus = found.isel(object=0)
-    assert (torus.kind, torus.dimension, torus.dimension_local) == ("surface", 2, 2)
-    assert found.verdict.item() == "1 surface (approximate)" and torus.max_speed < 2e-5
-    assert torus.flatness < 0.7 and torus.n_states > 80
-    sample = torus.state.values[: int(torus.n_states)]
-    each = np.stack([np.linalg.norm(sample[:, :n], axis=1), np.linalg.norm(sample[:, n:], axis=1)])
-    np.testing.assert_allclose(each, each[0, 0], rtol=2e-4)
-    phases = np.stack([
-        np.angle(sample[:, :n] @ np.exp(1j * theta)),
-        np.angle(sample[:, n:] @ np.exp(1j * theta)),
-    ])
-    filled = np.histogram2d(*phases, bins=4, range=[[-np.pi, np.pi]] * 2)[0]
-    assert (filled > 0).all()  # all the way round, both ways
+    net = network(4 / n * np.cos(theta[:, None] - theta))
+    starts = 2.3 * np.cos(theta - np.linspace(0, 6, 8)[:, None])
+    found = attractors.find(net, fixed_points.find(net, candidates=starts, n_rounds=2), candidates=starts)
+    ring = found.isel(object=0)
+    assert found.verdict.item().startswith("1 ring (approximate)")
+    assert ring.topology == "ring" and ring.n_reached == 8
+    assert ring.n_drift_zeros == 2 * n
+
+    def velocity(x):
+        return net.drift(torch.as_tensor(x)[None], torch.zeros(1, 1, dtype=torch.float64)).detach().numpy()[0]
+
+    x = ring.state.values[int(np.abs(ring.drift.values).argmax())]
+    expected = np.linalg.norm(velocity(x))
+    assert expected == pytest.approx(ring.max_speed.item(), rel=1e-9)
+    phases = []
+    for k in range(301):  # in 300 ms transients decay; then the phase is read twice
+        if k in {150, 300}:
+            phases.append(np.angle(x @ np.exp(1j * theta)))
+        x = x + 2.0 * velocity(x)
+    measured = abs(phases[1] - phases[0]) / 300.0 * np.linalg.norm(x)
+    assert measured == pytest.approx(expected, rel=0.05)
+    assert 0 < ring.max_speed < 2e-3
+
+
+def test_four_attractors_on_a_circle_are_a_ring_only_if_the_drift_between_them_is_slow():
+    def four(size):
+        def turn(x, y):
+            return size * 4 * x * y * (x**2 - y**2)  # sin(4 angle)
+
+        system, Q = polar(turn)
+        points = fixed_points.find(system, candidates=ring_points(Q, 16), n_rounds=0)
+        return system, points
+
+    fast = attractors.find(*four(1.0))
+    on = np.linalg.norm(fast.point_state, axis=1) > 0.5
+    assert fast.attrs["n_continuous"] == 0 and on.sum() == 8
+    assert fast.verdict.item().startswith("no continuous attractor: ")
+    assert (fast.point_stable.values[on].sum(), (fast.point_n_unstable.values[on] == 1).sum()) == (4, 4)
+    for size in (0.01, 0.02, 0.04):
+        ring = attractors.find(*four(size), slowness=Slowness(longer_than=3.0)).isel(object=0)
+        assert ring.kind == "ring" and not ring.exact and (ring.n_fixed, ring.n_stable) == (8, 4)
+        assert ring.mean_speed.item() == pytest.approx(size * 2 / np.pi, rel=0.02)
+        assert ring.max_speed.item() == pytest.approx(size, rel=0.02)
+        assert ring.traverse_time.item() == pytest.approx(np.pi**2 / size, rel=0.02)
+        np.testing.assert_allclose(ring.curvature, 1.0, atol=0.05)
 
 
 def test_a_chain_of_nodes_and_a_saddle_is_a_bent_line():
@@ -398,7 +443,15 @@ def test_wrong_requests_are_refused():
         attractors.find(net, points, within=np.ones((5, 2)))
     with pytest.raises(ValueError, match="no two different"):
         attractors.find(net, points, within=np.ones((5, 3)))
-    with pytest.raises(ValueError, match="at least 8 states: got n_samples=3"):
+    with pytest.raises(ValueError, match="candidates must be finite states"):
+        attractors.find(net, points, candidates=np.full((2, 3), np.nan))
+    with pytest.raises(ValueError, match=r"not known which input is held in \[0\]: pass inputs="):
+        attractors.find(net, points.isel(fixed_point=slice(0)), candidates=normal(2, 3))
+    with pytest.raises(ValueError, match=r"are those at input \[0\.0\]: got \[1\.0\]"):
+        attractors.find(net, points, inputs=[1.0])
+    with pytest.raises(ValueError, match=r"1 numbers for each of the contexts \[0\]: got \[1\.0, 2\.0\]"):
+        attractors.find(net, points, inputs=[1.0, 2.0])
+    with pytest.raises(ValueError, match=r"at least 8 states.*got n_samples=3"):
         attractors.find(net, points, n_samples=3)
     for options, message in (
         ({"longer_than": 0.0}, "longer_than is a time"),

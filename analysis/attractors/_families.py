@@ -1,6 +1,6 @@
 """Connected families of slow states at one input."""
 
-__all__ = ["Family", "families"]
+__all__ = ["Families", "Family", "families"]
 
 import logging
 from typing import NamedTuple
@@ -12,8 +12,9 @@ from scipy.spatial.distance import cdist
 
 from neurornn.analysis.attractors._correct import correct
 from neurornn.analysis.attractors._curve import Curve
-from neurornn.analysis.attractors._grow import grow, local_dimension
+from neurornn.analysis.attractors._grow import local_dimension
 from neurornn.analysis.attractors._slowness import Around, Measure
+from neurornn.analysis.attractors._surface import TOO_MANY, Surface, survey
 from neurornn.analysis.attractors._trace import TOLERANCE, trace
 
 _log = logging.getLogger(__name__)
@@ -21,6 +22,8 @@ _log = logging.getLogger(__name__)
 _NEAR = 0.01  # of the radius of the region: a point so close to a curve lies on it
 _OUTSIDE = "a place outside the region searched"
 _FLAT = 0.01  # root mean square distance from the plane, relative to the extent in it
+_STRAIGHT = 1e-6  # distance from a line or plane that is continued, relative to that from its middle
+_MOST_FAILURES = 4  # candidates with slow modes that lead to no object, before the others are left
 
 
 class Family(NamedTuple):
@@ -33,10 +36,12 @@ class Family(NamedTuple):
         states: States, ``(state, unit)``; along a line or a ring in order and evenly.
         basis: Orthonormal tangents, ``(state, unit, dimension)``.
         curve: The curve through the states of a line or a ring.
-        members: Rows of the points that belong to it.
-        place: Arc length of each of them, NaN if it has none.
+        surface: The geometry of a plane or a surface.
         ends: Why a line ends, or a surface.
         reason: Why a point is a point.
+        members: Rows of the points that belong to it.
+        place: Arc length of each of them, NaN if it has none.
+        n_reached: Number of candidates that came to rest, or to creep, on it.
     """
 
     kind: str
@@ -45,53 +50,101 @@ class Family(NamedTuple):
     states: NDArray[np.float64]
     basis: NDArray[np.float64]
     curve: Curve | None
-    members: NDArray[np.int64]
-    place: NDArray[np.float64]
+    surface: Surface | None
     ends: tuple[str, str]
-    reason: str
+    reason: str = ""
+    members: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+    place: NDArray[np.float64] = np.zeros(0)
+    n_reached: int = 0
 
 
-def families(measure: Measure, points: NDArray[np.float64], n_samples: int) -> list[Family]:
+class Families(NamedTuple):
+    """All families at one input.
+
+    Attributes:
+        found: Families, surfaces first, then curves, the longest first, and then the points that belong to none.
+        n_outside: Number of points on a continuum that lie outside the region and on none of the families.
+        n_elsewhere: Number of candidates that came to none of the families.
+    """
+
+    found: list[Family]
+    n_outside: int
+    n_elsewhere: int
+
+
+def families(
+    measure: Measure,
+    points: NDArray[np.float64],
+    *,
+    isolated: NDArray[np.bool_],
+    settled: torch.Tensor,
+    n_lost: int,
+    n_samples: int,
+    n_surface: int,
+) -> Families:
     """Sort points into families and follow these.
 
     Args:
         measure: The criterion at the input held.
         points: Fixed and slow points, ``(point, unit)``.
-        n_samples: Number of states along a line or a ring, and at most of a surface.
+        isolated: Whether each of them is on no continuum.
+        settled: Candidates once relaxed, from which families without a point are followed too, ``(candidate, unit)``.
+        n_lost: Number of candidates that ran away.
+        n_samples: Number of states along a line or a ring.
+        n_surface: Number of states of a surface, at most.
 
     Returns:
-        The families, the longest first, and then the points that belong to none.
+        The families.
     """
-    device = measure.centre.device
-    around = measure.around(torch.as_tensor(points, device=device))
+    starts = torch.cat([torch.as_tensor(points, device=settled.device), settled])
+    is_point = np.arange(len(starts)) < len(points)
+    around = measure.around(starts)
     dimension = around.dimension.cpu().numpy()
-    free = np.ones(len(points), dtype=bool)
-    outside = measure.outside(torch.as_tensor(points, device=device)).cpu().numpy()
-    reasons = [_OUTSIDE if outside[row] else _why(around, row, measure) for row in range(len(points))]
+    outside = measure.outside(starts).cpu().numpy()
+    hopeless = outside | (dimension == 0) | (~is_point & measure.too_fast(around.speed).cpu().numpy())
+    states = starts.cpu().numpy()
+    reasons = {row: _OUTSIDE if outside[row] else _why(around, row, measure) for row in range(len(points))}
+    free, n_failed = np.ones(len(states), dtype=bool), 0
     found: list[Family] = []
-    for row in np.lexsort((around.speed.cpu().numpy(), -dimension)):
-        if not free[row] or dimension[row] == 0 or outside[row]:
+    partial: set[int] = set()
+    for row in np.lexsort((around.speed.cpu().numpy(), ~is_point, -dimension)).tolist():
+        if hopeless[row] or not free[row] or (not is_point[row] and n_failed >= _MOST_FAILURES):
             continue
-        start = torch.as_tensor(points[row], device=device)
-        _log.info("following the slow states around point %d (%d slow modes)", row, dimension[row])
+        k = int(dimension[row])
+        if k in partial:
+            reasons[row] = f"{k} slow modes, perhaps on a surface of which the sample holds a part"
+            continue
+        _log.info("following the slow states around a state with %d slow modes", k)
         new = (
-            _line(measure, start, n_samples)
-            if dimension[row] == 1
-            else _surface(measure, start, int(dimension[row]), n_samples)
+            _line(measure, starts[row], n_samples) if k == 1 else _surface(measure, starts[row], k, n_surface)
         )
         if isinstance(new, str):
             reasons[row] = new
+            n_failed += not is_point[row]
             continue
-        new = _with_members(new, points, free, measure)
+        new = _with_members(new, states, free & (is_point | ~hopeless), dimension, outside, measure)
         free[new.members] = False
         free[row] = False
+        if new.surface is not None and new.surface.unresolved.startswith(TOO_MANY):
+            partial.add(k)
         found.append(new)
-    found = _without_doubles(found, points, measure)
-    found.sort(key=lambda each: -_extent(each))
-    taken = np.concatenate([each.members for each in found]) if found else np.zeros(0, dtype=np.int64)
-    for row in np.setdiff1d(np.arange(len(points)), taken):
-        found.append(_point(points, int(row), reasons[row]))
-    return found
+    found = _without_doubles(found, measure)
+    free = is_point | ~hopeless
+    for number, each in enumerate(found):
+        found[number] = each = _with_members(each, states, free, dimension, outside, measure)
+        free[each.members] = False
+    taken = np.zeros(len(states), dtype=bool)
+    for number, each in enumerate(found):
+        taken[each.members] = True
+        own = each.members < len(points)
+        found[number] = each._replace(
+            members=each.members[own], place=each.place[own], n_reached=int((~own).sum())
+        )
+    beyond = (outside & (dimension > 0))[: len(points)] & ~isolated
+    rest = ~taken[: len(points)]
+    found += [_point(points, row, reasons[row]) for row in np.flatnonzero(rest & ~beyond).tolist()]
+    n_elsewhere = n_lost + int((~taken[len(points) :]).sum())
+    return Families(found, int((rest & beyond).sum()), n_elsewhere)
 
 
 def _why(around: Around, row: int, measure: Measure) -> str:
@@ -134,85 +187,99 @@ def _line(measure: Measure, start: torch.Tensor, n_samples: int) -> Family | str
         curve.states,
         curve.tangent(curve.arclength)[:, :, None],
         curve,
-        np.zeros(0, dtype=np.int64),
-        np.zeros(0),
+        None,
         traced.ends,
-        "",
     )
 
 
-def _surface(measure: Measure, start: torch.Tensor, dimension: int, n_samples: int) -> Family | str:
-    grown = grow(measure, start, dimension, n_samples)
-    states = grown.states
+def _surface(measure: Measure, start: torch.Tensor, dimension: int, n_surface: int) -> Family | str:
+    surface = survey(measure, start, dimension, n_surface)
+    states = surface.states
     extent = cdist(states, states).max()
     if len(states) < dimension + 2 or extent < measure.slowness.shortest * measure.radius:
-        return f"a slow surface smaller than {measure.slowness.shortest:g} of the region ({grown.ends})"
+        return f"a slow surface smaller than {measure.slowness.shortest:g} of the region ({surface.ends})"
     sizes = np.linalg.svd(states - states.mean(0), compute_uv=False) ** 2
     flat = sizes[dimension:].sum() <= _FLAT**2 * sizes.sum()
-    x = torch.as_tensor(states, device=start.device)
-    J = measure.system.jacobian(x, measure.input)
-    values, vectors = torch.linalg.eig(J)
-    order = values.abs().argsort(dim=1)[:, :dimension]
-    slow = vectors.gather(2, order[:, None].expand(-1, x.shape[1], -1))
-    basis = torch.linalg.svd(torch.cat([slow.real, slow.imag], 2), full_matrices=False)[0][:, :, :dimension]
     return Family(
-        "plane" if flat and dimension == 2 else "surface",
+        "plane" if flat and dimension == 2 and surface.topology in {"sheet", "unresolved"} else "surface",
         dimension,
-        local_dimension(states, dimension, grown.spacing),
+        local_dimension(states, dimension, surface.spacing),
         states,
-        basis.cpu().numpy(),
+        surface.basis,
         None,
-        np.zeros(0, dtype=np.int64),
-        np.zeros(0),
-        (grown.ends, grown.ends),
-        "",
+        surface,
+        (surface.ends, surface.ends),
     )
 
 
 def _with_members(
-    family: Family, points: NDArray[np.float64], free: NDArray[np.bool_], measure: Measure
+    family: Family,
+    states: NDArray[np.float64],
+    free: NDArray[np.bool_],
+    dimension: NDArray[np.int64],
+    outside: NDArray[np.bool_],
+    measure: Measure,
 ) -> Family:
-    """The family with the points that lie on it."""
+    """The family with the points that lie on it, or beyond its ends if it is straight or flat."""
     rows = np.flatnonzero(free)
     if family.curve is not None:
-        distance, place = family.curve.nearest(points[rows])
+        distance, place = family.curve.nearest(states[rows])
         on = distance <= _NEAR * measure.radius
     else:
-        nearest = cdist(points[rows], family.states).argmin(1)
-        offset = points[rows] - family.states[nearest]
-        inside = np.einsum("pik,pi->pk", family.basis[nearest], offset)
-        gap = np.sqrt(np.maximum((offset**2).sum(1) - (inside**2).sum(1), 0))
-        close = 2 * _neighbour(family.states)
-        on = (np.linalg.norm(offset, axis=1) <= close) & (gap <= 0.25 * close)
-        place = np.full(len(rows), np.nan)
-    return family._replace(members=rows[on], place=place[on])
+        on, place = _on_surface(family, states[rows], measure), np.full(len(rows), np.nan)
+    beyond = ~on & outside[rows] & (dimension[rows] == family.dimension)
+    beyond &= _continues(family, states[rows])
+    place = np.where(beyond, np.nan, place)
+    return family._replace(members=rows[on | beyond], place=place[on | beyond])
 
 
-def _neighbour(states: NDArray[np.float64]) -> float:
-    distance = cdist(states, states)
-    np.fill_diagonal(distance, np.inf)
-    return float(np.median(distance.min(1)))
+def _on_surface(family: Family, states: NDArray[np.float64], measure: Measure) -> NDArray[np.bool_]:
+    """Whether Newton's method, from the tangent plane below a state, comes to the state."""
+    if family.surface is None or not len(states):
+        return np.zeros(len(states), dtype=bool)
+    nearest = cdist(states, family.states).argmin(1)
+    offset = states - family.states[nearest]
+    T = family.basis[nearest]
+    inside = np.einsum("pik,pi->pk", T, offset)
+    close = np.flatnonzero(np.linalg.norm(offset, axis=1) <= 1.5 * family.surface.spacing)
+    foot = family.states[nearest] + np.einsum("pik,pk->pi", T, inside)
+    on = np.zeros(len(states), dtype=bool)
+    for part in np.array_split(close, 1 + len(close) // measure.system.block):
+        x, basis = (torch.as_tensor(each[part], device=measure.centre.device) for each in (foot, T))
+        settled = correct(
+            measure.system, measure.input, x, basis, rate=measure.rate, tolerance=TOLERANCE, fixed=basis
+        )
+        gap = np.linalg.norm(settled.state.cpu().numpy() - states[part], axis=1)
+        on[part] = settled.converged.cpu().numpy() & (gap <= _NEAR * measure.radius)
+    return on
 
 
-def _without_doubles(found: list[Family], points: NDArray[np.float64], measure: Measure) -> list[Family]:
-    """Curves that run mostly along a longer one are part of it."""
+def _continues(family: Family, states: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether states lie on the continuation of a straight line or a plane, to rounding."""
+    centre = family.states.mean(0)
+    sizes, axes = np.linalg.svd(family.states - centre, full_matrices=False)[1:]
+    k = family.dimension
+    if len(sizes) > k and sizes[k] > _STRAIGHT * sizes[0]:
+        return np.zeros(len(states), dtype=bool)
+    offset = states - centre
+    off = offset - offset @ axes[:k].T @ axes[:k]
+    return np.asarray(np.linalg.norm(off, axis=1) <= _STRAIGHT * np.linalg.norm(offset, axis=1))
+
+
+def _without_doubles(found: list[Family], measure: Measure) -> list[Family]:
+    """Families in order of their size; curves that run mostly along a longer one, or on a surface, are part of it."""
     kept: list[Family] = []
     for each in sorted(found, key=lambda family: -_extent(family)):
-        doubled = each.curve is not None and any(
-            other.curve is not None
-            and (other.curve.nearest(each.states)[0] <= _NEAR * measure.radius).mean() > 0.5
+        on = [
+            other.curve.nearest(each.states)[0] <= _NEAR * measure.radius
+            if other.curve is not None
+            else _on_surface(other, each.states, measure)
             for other in kept
-        )
-        if not doubled:
+            if each.curve is not None
+        ]
+        if not any(each.mean() > 0.5 for each in on):
             kept.append(each)
-    if len(kept) == len(found):
-        return kept
-    free = np.ones(len(points), dtype=bool)
-    again = []
-    for each in kept:
-        again.append(_with_members(each, points, free, measure))
-        free[again[-1].members] = False
-    return again
+    return kept
 
 
 def _extent(family: Family) -> float:
@@ -230,8 +297,9 @@ def _point(points: NDArray[np.float64], row: int, reason: str) -> Family:
         state,
         np.zeros((1, state.shape[1], 0)),
         None,
-        np.array([row]),
-        np.full(1, np.nan),
+        None,
         ("", ""),
         reason,
+        np.array([row]),
+        np.full(1, np.nan),
     )

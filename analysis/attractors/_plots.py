@@ -1,6 +1,6 @@
 """Pictures of continuous attractors and of the drift along them."""
 
-__all__ = ["plot_attractors", "plot_drift"]
+__all__ = ["STYLES", "kinds_of_points", "plot_attractors", "plot_drift"]
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DECADES = 5
-_STYLES: dict[str, dict[str, Any]] = {
+STYLES: dict[str, dict[str, Any]] = {
     "stable": {"marker": "o", "color": "#0072B2"},
     "unstable": {"marker": "o", "color": "#D55E00", "fillstyle": "none", "markeredgewidth": 1.6},
     "marginal": {"marker": "D", "color": "#009E73", "fillstyle": "none", "markeredgewidth": 1.6},
@@ -90,9 +90,10 @@ def plot_attractors(
             shades.set_capstyle("round")
             axes.add_collection(shades)
         else:
+            _draw_net(ds, k, where, axes)
             shades = axes.scatter(where[:, 0], where[:, 1], c=tint, cmap="viridis", norm=norm, s=18, zorder=1)
-    kinds = _kinds(ds)[at]
-    for style, options in _STYLES.items():
+    kinds = kinds_of_points(ds)[at]
+    for style, options in STYLES.items():
         chosen = plane.coordinates(points[kinds == style])
         if len(chosen):
             text = f"{style} ({len(chosen)})"
@@ -142,8 +143,8 @@ def plot_drift(ds: xr.Dataset, *, object: int | None = None, ax: "Axes | None" =
     axes.axhline(0, color="0.6", linewidth=1, zorder=0)
     axes.plot(s, drift, color="0.2", linewidth=1.5, zorder=1)
     on = ds["point_object"].values == numbers[row]
-    kinds, place = _kinds(ds), ds["point_arclength"].values
-    for style, options in _STYLES.items():
+    kinds, place = kinds_of_points(ds), ds["point_arclength"].values
+    for style, options in STYLES.items():
         chosen = place[on & (kinds == style)]
         if len(chosen):
             level = np.interp(chosen, s, drift)
@@ -161,6 +162,20 @@ def plot_drift(ds: xr.Dataset, *, object: int | None = None, ax: "Axes | None" =
     return axes
 
 
+def kinds_of_points(ds: xr.Dataset) -> NDArray[np.str_]:
+    """Which of the styles each point is drawn in.
+
+    Args:
+        ds: Result of :func:`find`.
+
+    Returns:
+        A key of the styles for each point.
+    """
+    fixed = ds["point_kind"].values == "fixed"
+    conditions = [~fixed, ds["point_n_unstable"].values > 0, ds["point_stable"].values]
+    return np.select(conditions, ["slow", "unstable", "stable"], default="marginal")
+
+
 def _one_context(ds: xr.Dataset, context: object) -> object:
     names = ds["search"].values.tolist()
     if context is None and len(names) == 1:
@@ -175,10 +190,16 @@ def _states(ds: xr.Dataset, row: int) -> NDArray[np.float64]:
     return np.asarray(states[row, : int(ds["n_states"].values[row])])
 
 
-def _kinds(ds: xr.Dataset) -> NDArray[np.str_]:
-    fixed = ds["point_kind"].values == "fixed"
-    conditions = [~fixed, ds["point_n_unstable"].values > 0, ds["point_stable"].values]
-    return np.select(conditions, ["slow", "unstable", "stable"], default="marginal")
+def _draw_net(ds: xr.Dataset, row: int, where: NDArray[np.float64], axes: "Axes") -> None:
+    """The edges of the triangles of a surface, faintly."""
+    from matplotlib.collections import LineCollection
+
+    if "triangle" not in ds:
+        return
+    triangles = ds["triangle"].transpose("object", "triangle_number", "corner").values[row]
+    triangles = triangles[triangles[:, 0] >= 0]
+    edges = np.unique(np.sort(triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1), axis=0)
+    axes.add_collection(LineCollection([*where[edges]], colors="0.75", linewidths=0.5, zorder=0))
 
 
 def _own_plane(states: NDArray[np.float64]) -> Plane:
