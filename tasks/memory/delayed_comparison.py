@@ -2,6 +2,7 @@
 
 __all__ = ["DelayedComparison"]
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
+from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, ContractionBias
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._registry import register
@@ -30,8 +32,8 @@ class DelayedComparison(AbstractTwoChoice):
 
     where :math:`f_{min}` and :math:`f_{max}` are the lowest and highest frequency of all pairs. Each pair is
     shown in both orders. Choice +1 says that the second frequency is higher. Pairs, encoding and times follow
-    Song et al. (2016); a network that shall bridge other delays too needs a variable one, for instance
-    ``delay=Uniform(2500.0, 3500.0)``.
+    Song et al. (2016). They train with a delay that varies, ``delay=Uniform(2500.0, 3500.0)``, without which a network
+    learns to bridge 3 s and nothing else. ``pair`` names both frequencies in their order, such as ``"18, 10"``.
 
     Attributes:
         pairs: Pairs of frequencies in Hz.
@@ -96,12 +98,18 @@ class DelayedComparison(AbstractTwoChoice):
                 "frequency_down": felt - 0.4 * rise,
             },
             correct_choice=side_of(f2 - f1, draws.coin("tie")),
+            conditions={"pair": np.char.add(np.char.add(_text(f1), ", "), _text(f2))},
         )
 
     def _contrast(self, frequency: NDArray[np.float64]) -> NDArray[np.float64]:
         """-1 for the lowest and +1 for the highest frequency of all pairs."""
         low, high = np.min(self.pairs), np.max(self.pairs)
         return 2 * (frequency - low) / (high - low) - 1
+
+    @property
+    @override
+    def measures(self) -> Mapping[str, AbstractMeasure]:
+        return {"contraction bias": ContractionBias(), "accuracy by pair": Accuracy(by="pair")}
 
     @override
     def probe_inputs(self) -> dict[str, Float[Tensor, " input"]]:
@@ -111,3 +119,9 @@ class DelayedComparison(AbstractTwoChoice):
             One vector.
         """
         return {"delay": torch.tensor([1.0, 0.0, 0.0])}
+
+
+def _text(frequency: NDArray[np.float64]) -> NDArray[np.str_]:
+    """Frequencies as they are written."""
+    values, place = np.unique(frequency, return_inverse=True)
+    return np.array([f"{value:g}" for value in values])[place.reshape(-1)]
