@@ -57,7 +57,8 @@ def fit(
     an expansion.
 
     Smooth trajectories of any kind turn a little: read :math:`R^2` of the rotation against :math:`R^2` of the
-    unconstrained fit, and against surrogates.
+    unconstrained fit, and against surrogates that keep means and covariances over times, units and conditions
+    (:func:`neurornn.analysis.surrogates.null`).
 
     Args:
         ds: Trials, simulated or recorded. Units may come from different sessions.
