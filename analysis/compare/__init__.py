@@ -1,0 +1,1 @@
+"""Networks beside a recording: scores with ceilings, baselines and intervals."""

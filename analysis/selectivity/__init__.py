@@ -1,0 +1,1 @@
+"""What single units are tuned to, and how well a rate explains spikes."""

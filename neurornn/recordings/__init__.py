@@ -1,0 +1,1 @@
+"""Recordings of real and simulated neurons in the schema that networks share."""
