@@ -18,6 +18,7 @@ from neurornn.analysis.fixed_points._newton import solve_linear
 _SHIFT = 1e-9  # of the rate: keeps a singular Jacobian invertible and moves no eigenvector
 _MOST_TURNS = 12
 _MOST_STEPS = 40
+_IDLE = 8  # steps that do not halve what is fast: such a state comes to nothing
 
 
 class Corrected(NamedTuple):
@@ -68,6 +69,7 @@ def correct(
     rate: float,
     tolerance: float,
     fixed: Tensor | None = None,
+    reach: Tensor | None = None,
 ) -> Corrected:
     """Move predicted states onto the slow manifold, at right angles to the directions given.
 
@@ -81,6 +83,7 @@ def correct(
         rate: Rate of the network in 1/ms.
         tolerance: Size of the fast component allowed, relative to rate * (1 + |x|).
         fixed: Directions T not to move in, orthonormal, ``(batch, unit, k)``; the guesses if None.
+        reach: Distances from the predicted states at which to give up, ``(batch,)``.
 
     Returns:
         The states.
@@ -89,22 +92,34 @@ def correct(
     n, k = basis.shape[1:]
     x, R = predicted.clone(), basis.clone()
     done = torch.zeros(len(x), dtype=torch.bool, device=x.device)
-    limit = 10 * (1 + predicted.norm(dim=1))
+    limit = 10 * (1 + predicted.norm(dim=1)) if reach is None else reach
+    origin = torch.zeros_like(predicted) if reach is None else predicted
+    rows = torch.arange(len(x), device=x.device)
+    least, idle = torch.full_like(limit, torch.inf), torch.zeros_like(rows)
     for _ in range(_MOST_STEPS):
-        J = system.jacobian(x, input)
-        R = torch.where(done[:, None, None], R, slow_basis(J, R, rate))
-        F = system.drift(x, input)
-        fast = F - torch.einsum("bik,bjk,bj->bi", R, R, F)
-        done |= fast.norm(dim=1) <= tolerance * rate * (1 + x.norm(dim=1))
-        if bool(done.all()):
+        here = x[rows]
+        J, F = system.jacobian(here, input), system.drift(here, input)
+        slow = slow_basis(J, R[rows], rate)
+        R[rows] = slow
+        fast = F - torch.einsum("bik,bjk,bj->bi", slow, slow, F)
+        size = fast.norm(dim=1)
+        still = size > tolerance * rate * (1 + here.norm(dim=1))
+        done[rows[~still]] = True
+        idle[rows] = torch.where(size < 0.5 * least[rows], 0, idle[rows] + 1)
+        least[rows] = torch.minimum(least[rows], size)
+        still &= idle[rows] < _IDLE
+        rows, here, J, F, slow = rows[still], here[still], J[still], F[still], slow[still]
+        if not len(rows):
             break
-        bordered = x.new_zeros(len(x), n + k, n + k)
-        bordered[:, :n, :n], bordered[:, :n, n:] = J / rate, -R
-        bordered[:, n:, :n] = T.mT
-        rhs = torch.cat([-F / rate, -torch.einsum("bik,bi->bk", T, x - predicted)], 1)
-        d = solve_linear(bordered, rhs)[:, :n]
-        usable = d.isfinite().all(1) & ~done & ((x + d).norm(dim=1) < limit)
-        if not bool(usable.any()):
+        across = T[rows]
+        bordered = x.new_zeros(len(rows), n + k, n + k)
+        bordered[:, :n, :n], bordered[:, :n, n:] = J / rate, -slow
+        bordered[:, n:, :n] = across.mT
+        rhs = torch.cat([-F / rate, -torch.einsum("bik,bi->bk", across, here - predicted[rows])], 1)
+        there = here + solve_linear(bordered, rhs)[:, :n]
+        usable = there.isfinite().all(1) & ((there - origin[rows]).norm(dim=1) < limit[rows])
+        rows = rows[usable]
+        x[rows] = there[usable]
+        if not len(rows):
             break
-        x = torch.where(usable.unsqueeze(1), x + d, x)
     return Corrected(x, R, done)

@@ -136,7 +136,7 @@ def _verdict(context: Context, rows: list[dict[str, Any]], everything: list[tupl
         return ", ".join(f"{count} {text}" for text, count in names.items())
     if not own:
         return "no continuous attractor: no point, and candidates came to no slow state"
-    best = max(own, key=lambda row: float(row["separation"]))
+    best = max(own, key=lambda row: float(np.nan_to_num(row["separation"], posinf=np.inf)))
     return f"no continuous attractor: {len(own)} point{'s' if len(own) > 1 else ''}, the best of them has {best['reason']}"
 
 

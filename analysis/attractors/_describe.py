@@ -48,11 +48,16 @@ def describe(measure: Measure, family: Family, own: xr.Dataset, readout: Readout
     chord = float(np.linalg.norm(states[-1] - states[0])) if curve is not None and not curve.closed else 0.0
     variance = np.linalg.svd(states - states.mean(0), compute_uv=False) ** 2
     shape = _shape(family)
-    size_along = shape["length"] if curve is not None else shape["extent"]
+    size_along = {"point": np.nan, "line": shape["length"], "ring": shape["length"]}.get(
+        family.kind, shape["extent"]
+    )
     share = family.surface.share if family.surface is not None and shape["resolved"] else None
     mean_speed = float(np.average(speed, weights=share))
     kinds, stable = own["kind"].values, own["stable_ode"].values
     exact = bool((speed <= small).all())
+    ratio = across / size
+    if not k and (kinds == "slow").any():  # where J'F = 0 makes an eigenvalue 0, which is no rate
+        ratio, along = np.full_like(ratio, np.nan), np.full_like(along, np.nan)
     row: dict[str, Any] = {
         "kind": family.kind,
         "dimension": k,
@@ -71,8 +76,8 @@ def describe(measure: Measure, family: Family, own: xr.Dataset, readout: Readout
         "mean_speed": mean_speed,
         "max_speed": float(speed.max()),
         "traverse_time": np.inf if exact else size_along / mean_speed,
-        "separation": float((across / size).min()),
-        "median_separation": float(np.median(across / size)),
+        "separation": float(ratio.min()),
+        "median_separation": float(np.median(ratio)),
         "start": family.ends[0],
         "end": family.ends[1],
         "reason": family.reason,

@@ -107,6 +107,7 @@ def families(
     free, n_failed = np.ones(len(states), dtype=bool), 0
     found: list[Family] = []
     partial: set[int] = set()
+    followed: list[int] = []
     for row in np.lexsort((around.speed.cpu().numpy(), ~is_point, -dimension)).tolist():
         if hopeless[row] or not free[row] or (not is_point[row] and n_failed >= _MOST_FAILURES):
             continue
@@ -125,6 +126,7 @@ def families(
         new = _with_members(new, states, free & (is_point | ~hopeless), dimension, outside, measure)
         free[new.members] = False
         free[row] = False
+        followed.append(row)
         if new.surface is not None and new.surface.unresolved.startswith(TOO_MANY):
             partial.add(k)
         found.append(new)
@@ -140,6 +142,13 @@ def families(
         found[number] = each._replace(
             members=each.members[own], place=each.place[own], n_reached=int((~own).sum())
         )
+    for row in followed:
+        if is_point[row] and not taken[row]:
+            gap = min(float(cdist(states[row][None], each.states).min()) for each in found)
+            reasons[row] = (
+                f"the slow states that lead on from it pass it at a distance of {gap:.3g}, {gap / measure.radius:.2g} of "
+                "the radius of the region"
+            )
     beyond = (outside & (dimension > 0))[: len(points)] & ~isolated
     rest = ~taken[: len(points)]
     found += [_point(points, row, reasons[row]) for row in np.flatnonzero(rest & ~beyond).tolist()]

@@ -96,7 +96,8 @@ def find(
         (largest distance of two states), ``extents`` (ranges along principal components), ``flatness`` (share of the
         variance of its states in as many principal components as it has dimensions); ``mean_speed`` (over length or
         area), ``max_speed``, ``traverse_time`` (length, of a surface the extent, over mean speed), ``separation`` (least
-        ratio of time constants along and across), ``median_separation``, ``start``, ``end`` (why it ends), ``reason``
+        ratio of time constants along and across; NaN at a slow point, whose zero eigenvalue is no rate),
+        ``median_separation``, ``start``, ``end`` (why it ends), ``reason``
         (what a point lacks) and ``summary`` (all that in a sentence).
 
         Along ``object`` and ``sample``: ``state``, ``arclength``, ``speed``, ``drift`` (along a curve, with its

@@ -122,9 +122,10 @@ def probe(measure: Measure, predicted: Tensor, guess: Tensor, length: Tensor) ->
     """
     if not len(predicted):
         return Corrected(predicted, guess, predicted.new_zeros(0, dtype=torch.bool)), []
+    block = measure.system.block
     parts = [
-        correct(measure.system, measure.input, *part, rate=measure.rate, tolerance=TOLERANCE)
-        for part in zip(predicted.split(measure.system.block), guess.split(measure.system.block), strict=True)
+        correct(measure.system, measure.input, x, R, rate=measure.rate, tolerance=TOLERANCE, reach=reach)
+        for x, R, reach in zip(predicted.split(block), guess.split(block), length.split(block), strict=True)
     ]
     new = Corrected(*(torch.cat(column) for column in zip(*parts, strict=True)))
     turned = torch.linalg.svdvals(new.basis.mT @ guess).amin(1)
