@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def error_histogram(
-    ds: xr.Dataset, *, error: str = "angular_error", by: str | None = None, n_bins: int = 36
+    ds: xr.Dataset, *, error: str = "angular_error", by: str | None = None, n_bins: int = 72
 ) -> xr.Dataset:
     r"""Distribution of signed errors on the circle, its centre and its spread.
 
@@ -108,9 +108,12 @@ def plot_error_histogram(ds: xr.Dataset, *, ax: "Axes | None" = None) -> "Axes":
     for curve, colour in zip(curves, palette, strict=True):
         name = f"{value_text(curve['group'].item())} (sd {float(curve['sd']):.3g}°)" if grouped else None
         axes.stairs(curve["density"].values, edges, color=colour, linewidth=1.4, label=name)
-    axes.set(xlabel=label(ds["bin"]), ylabel=label(ds["density"]), xlim=(-180.0, 180.0))
+    filled = (np.nan_to_num(ds["density"].values) > 0).reshape(-1, ds.sizes["bin"]).any(axis=0)
+    reach = np.abs(ds["bin"].values[filled]).max(initial=0.0) + width
+    limit = next(each for each in (30.0, 60.0, 90.0, 180.0) if reach <= each or each == 180.0)
+    axes.set(xlabel=label(ds["bin"]), ylabel=label(ds["density"]), xlim=(-limit, limit))
     axes.set_ylim(bottom=0.0)
-    axes.set_xticks(np.arange(-180, 181, 90))
+    axes.set_xticks(np.linspace(-limit, limit, 5))
     if grouped:
         legend_beside(axes, title=label(ds["group"]))
     else:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
-from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, ContractionBias
+from neurornn.analysis.behaviour import AbstractMeasure, ContractionBias, PairAccuracy
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._registry import register
@@ -33,7 +33,7 @@ class DelayedComparison(AbstractTwoChoice):
     where :math:`f_{min}` and :math:`f_{max}` are the lowest and highest frequency of all pairs. Each pair is
     shown in both orders. Choice +1 says that the second frequency is higher. Pairs, encoding and times follow
     Song et al. (2016). They train with a delay that varies, ``delay=Uniform(2500.0, 3500.0)``, without which a network
-    learns to bridge 3 s and nothing else. ``pair`` names both frequencies in their order, such as ``"18, 10"``.
+    learns to bridge 3 s and nothing else.
 
     Attributes:
         pairs: Pairs of frequencies in Hz.
@@ -98,7 +98,6 @@ class DelayedComparison(AbstractTwoChoice):
                 "frequency_down": felt - 0.4 * rise,
             },
             correct_choice=side_of(f2 - f1, draws.coin("tie")),
-            conditions={"pair": np.char.add(np.char.add(_text(f1), ", "), _text(f2))},
         )
 
     def _contrast(self, frequency: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -109,7 +108,7 @@ class DelayedComparison(AbstractTwoChoice):
     @property
     @override
     def measures(self) -> Mapping[str, AbstractMeasure]:
-        return {"contraction bias": ContractionBias(), "accuracy by pair": Accuracy(by="pair")}
+        return {"contraction bias": ContractionBias(), "accuracy by pair": PairAccuracy()}
 
     @override
     def probe_inputs(self) -> dict[str, Float[Tensor, " input"]]:
@@ -119,9 +118,3 @@ class DelayedComparison(AbstractTwoChoice):
             One vector.
         """
         return {"delay": torch.tensor([1.0, 0.0, 0.0])}
-
-
-def _text(frequency: NDArray[np.float64]) -> NDArray[np.str_]:
-    """Frequencies as they are written."""
-    values, place = np.unique(frequency, return_inverse=True)
-    return np.array([f"{value:g}" for value in values])[place.reshape(-1)]

@@ -92,5 +92,5 @@ class RotatedMatch(AbstractSampleTest):
         return {
             "sensitivity and criterion by rotation": SignalDetection(by="rotation"),
             "accuracy by rotation": Accuracy(by="rotation"),
-            "accuracy by distance from the direction sought": Accuracy(by="test_distance"),
+            "accuracy by distance": Accuracy(by="test_distance"),
         }
