@@ -191,6 +191,16 @@ def test_the_time_step_does_not_matter(torus, dt):
     xr.testing.assert_equal(again.drop_attrs(), torus[1].drop_attrs())
 
 
+def test_the_order_of_the_units_does_not_matter(torus):
+    order = np.random.default_rng(3).permutation(2 * N)
+    W = two_rings().W_rec.detach().numpy()[np.ix_(order, order)]
+    candidates = np.concatenate([bumps(12, 1), bumps(12, 2)], 1)[:, order]
+    found = attractors.find(network(W), nothing(network(W)), candidates=candidates, inputs=[0.0])
+    assert found.verdict.item() == torus[1].verdict.item()
+    for name, tolerance in (("area", 1e-4), ("max_speed", 0.02), ("mean_speed", 0.05), ("extent", 0.02)):
+        np.testing.assert_allclose(found[name], torus[1][name], rtol=tolerance, err_msg=name)
+
+
 def test_the_drift_on_a_torus_grows_with_the_perturbation():
     speeds, noise = [], normal(2 * N, 2 * N, scale=(2 * N) ** -0.5, seed=4)
     for size in (0.01, 0.02):

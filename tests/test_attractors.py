@@ -280,6 +280,25 @@ def test_a_ring_of_few_units_drifts_as_it_does_when_followed():
     assert 0 < ring.max_speed < 2e-3
 
 
+def test_a_slow_point_beside_the_slow_states_is_told_from_them_and_has_no_separation():
+    def drift(state, input):
+        x, y = state.unbind(-1)  # slow along y = 0; the speed is least elsewhere
+        return torch.stack([0.02 + 0.2 * x**2 + y, -y], -1)
+
+    system = Drift(drift, n_units=2)
+    points = fixed_points.find(system, candidates=0.2 * normal(10, 2), n_rounds=0)
+    assert points.kind.values.tolist() == ["slow"]
+    found = attractors.find(
+        system, points, slowness=Slowness(longer_than=4.0), within=[[0.5, 0.0], [-0.5, 0.0], [0.0, 0.5]]
+    )
+    assert found.kind.values.tolist() == ["line", "point"] and found.n_fixed.values.tolist() == [0, 0]
+    point = found.isel(object=1)
+    assert "pass it at a distance of 0." in point.reason.item()
+    assert np.isnan(point.separation) and np.isnan(point.traverse_time)
+    np.testing.assert_allclose(points.state.values[0], [0, -0.01], atol=1e-9)
+    np.testing.assert_allclose(found.state.values[0, :, 1], 0, atol=1e-9)
+
+
 def test_four_attractors_on_a_circle_are_a_ring_only_if_the_drift_between_them_is_slow():
     def four(size):
         def turn(x, y):
@@ -294,7 +313,7 @@ def test_four_attractors_on_a_circle_are_a_ring_only_if_the_drift_between_them_i
     assert fast.attrs["n_continuous"] == 0 and on.sum() == 8
     assert fast.verdict.item().startswith("no continuous attractor: ")
     assert (fast.point_stable.values[on].sum(), (fast.point_n_unstable.values[on] == 1).sum()) == (4, 4)
-    for size in (0.01, 0.02, 0.04):
+    for size in (0.01, 0.04):
         ring = attractors.find(*four(size), slowness=Slowness(longer_than=3.0)).isel(object=0)
         assert ring.kind == "ring" and not ring.exact and (ring.n_fixed, ring.n_stable) == (8, 4)
         assert ring.mean_speed.item() == pytest.approx(size * 2 / np.pi, rel=0.02)
