@@ -6,8 +6,8 @@
     python benchmarks/fixed_points.py --memory
 
 The first prints, for each size, how many fixed points each way finds, what speed is left there and how long it takes,
-medians of interleaved repetitions, and saves fixed_points.json. Both get 1,024 states of the same trajectories. What
-one finds is held against the union of all that Newton's method confirms. The networks are trained once and kept in
+medians of interleaved repetitions, and saves fixed_points.json. Both get 1,024 states of the same trajectories, and
+return eigenvalues with the points. What one finds is held against the union of all that Newton's method confirms. The networks are trained once and kept in
 the folder of the results. The second form asks for other sizes. ``--completeness n`` searches 5 n random networks whose
 number of fixed points is known (the families of ``tests/test_completeness.py``), and ``--memory`` measures the largest
 memory of a search in 1,024 units in a process of its own; neither of the two times anything.
@@ -40,7 +40,7 @@ SETTINGS = {  # of Adam: the tool's defaults, and a learning rate that serves th
     "Adam, defaults": JointAdam(),
     "Adam, rate 0.1": JointAdam(learning_rate=0.1),
 }
-OURS, ALL = "neurornn", "neurornn, all 1,024"
+OURS, VECTORS, ALL = "neurornn", "neurornn, eigenvectors", "neurornn, all 1,024"
 
 
 class Case(NamedTuple):
@@ -83,7 +83,10 @@ def trained(units: int, folder: Path) -> Case:
 
 
 def ways(case: Case) -> dict[str, Callable[[], Any]]:
-    """What is timed: all of :func:`neurornn.analysis.fixed_points.find`, and all of each Adam, linear dynamics included.
+    """What is timed: all of :func:`neurornn.analysis.fixed_points.find`, and all of each Adam.
+
+    Both give points and the eigenvalues of the Jacobian at each. ``find`` adds certificates, and left and right
+    eigenvectors where the name says so.
 
     Args:
         case: A trained network.
@@ -105,7 +108,11 @@ def ways(case: Case) -> dict[str, Callable[[], Any]]:
             case.network, candidates=case.candidates + spread, inputs=case.inputs, **options
         )
 
-    runs: dict[str, Callable[[], Any]] = {OURS: ours(), ALL: ours(adaptive=False)}
+    runs: dict[str, Callable[[], Any]] = {
+        OURS: ours(),
+        VECTORS: ours(eigenvectors=True),
+        ALL: ours(adaptive=False),
+    }
     for name, adam in SETTINGS.items():
         runs[name] = lambda adam=adam: adam.find(step, start)
     return runs
@@ -255,11 +262,11 @@ def _print(units: int, found: dict[str, dict[str, Any]]) -> None:
     sys.stdout.write(
         f"\n{units} units: {ours['known']} fixed points are known; neurornn: index sum {ours['index_sum']}, "
         f"{ours['completeness']}, {ours['starts']} starts\n"
-        f"{'':<22}{'found':>7}{'none':>6}{'speed, median':>15}{'largest':>10}{'ms':>10}{'times':>7}\n"
+        f"{'':<24}{'found':>7}{'none':>6}{'speed, median':>15}{'largest':>10}{'ms':>10}{'times':>7}\n"
     )
     for name, row in found.items():
         sys.stdout.write(
-            f"{name:<22}{row['found']:>7}{row['no_point']:>6}{row['median_speed']:>15.1e}{row['largest_speed']:>10.1e}"
+            f"{name:<24}{row['found']:>7}{row['no_point']:>6}{row['median_speed']:>15.1e}{row['largest_speed']:>10.1e}"
             f"{row['ms']['median']:>10.1f}{row['ms']['median'] / ours['ms']['median']:>7.1f}\n"
         )
 

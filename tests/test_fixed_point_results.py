@@ -8,7 +8,10 @@ import xarray as xr
 
 import neurornn
 from neurornn.analysis import fixed_points, pca
+from neurornn.analysis._system import freeze
+from neurornn.analysis.fixed_points._linearise import linearise, spectrum
 from neurornn.analysis.landscape import Plane
+from neurornn.analysis.systems import Drift
 
 TAU = 100.0
 
@@ -26,7 +29,10 @@ def random_network(n=12, seed=3):
 @pytest.fixture(scope="module")
 def found():
     return fixed_points.find(
-        random_network(), candidates=normal((300, 12)), inputs={"rest": [0.0, 0.0], "driven": [0.3, 0.0]}
+        random_network(),
+        candidates=normal((300, 12)),
+        inputs={"rest": [0.0, 0.0], "driven": [0.3, 0.0]},
+        eigenvectors=True,
     )
 
 
@@ -62,12 +68,43 @@ def test_left_and_right_eigenvectors_diagonalise_the_jacobian(found):
 def test_a_normal_jacobian_has_conditions_of_one():
     net = neurornn.CTRNN(1, 2, 1, tau=TAU, activation="tanh", bias=False, dtype=torch.float64)
     net.W_rec = torch.tensor([[0.5, -2.0], [2.0, 0.5]])
-    point = fixed_points.find(net, candidates=normal((5, 2)))
+    point = fixed_points.find(net, candidates=normal((5, 2)), eigenvectors=True)
     np.testing.assert_allclose(point.eigenvalue_condition, 1.0, atol=1e-12)
     feedforward = net.rescale_dt(1.0)
     feedforward.W_rec = torch.tensor([[0.0, 0.0], [9.0, 0.5]])
-    skewed = fixed_points.find(feedforward, candidates=normal((5, 2)))
+    skewed = fixed_points.find(feedforward, candidates=normal((5, 2)), eigenvectors=True)
     assert (skewed.eigenvalue_condition > 10).all() and skewed.stable_ode.all()
+
+
+@pytest.mark.parametrize("dt", [1.0, 20.0, 100.0])
+def test_eigenvalues_alone_tell_the_same_stability(dt):
+    net = neurornn.CTRNN(2, 60, 1, tau=TAU, dt=dt, activation="tanh", dtype=torch.float64)
+    net.W_rec = torch.as_tensor(normal((60, 60), seed=3, scale=1.6 / np.sqrt(60)))
+    brief, full = (
+        fixed_points.find(net, candidates=normal((64, 60)), eigenvectors=each) for each in (False, True)
+    )
+    assert brief.sizes["fixed_point"] > 1 and "eigenvector" in full
+    assert not {"eigenvector", "left_eigenvector", "eigenvalue_condition"} & set(brief)
+    np.testing.assert_allclose(brief.eigenvalue, full.eigenvalue, atol=1e-12 / TAU)
+    for name in set(brief) - {"eigenvalue", "time_constant", "frequency"}:
+        np.testing.assert_array_equal(brief[name], full[name], err_msg=name)
+
+
+def test_where_rounding_may_move_eigenvalues_anywhere_nothing_is_claimed():
+    """A chain is stable whatever its gain, but 1e-16 more in one corner would make a long and strong one unstable."""
+    n = 100
+    Q = np.linalg.qr(normal((n, n)))[0]
+
+    def stability(way, gain):
+        W = torch.as_tensor(Q @ (gain * np.eye(n, k=1)) @ Q.T)
+        chain = freeze(Drift(lambda x, u: (x @ W.T - x) / TAU, n_units=n), n)
+        found = way(chain, torch.zeros(0), np.zeros((2, n)), rate=1 / TAU)
+        assert (found.n_unstable == 0).all()
+        return found.stable_ode.tolist(), found.marginal.tolist()
+
+    nothing = ([False] * 2, [True] * 2)
+    assert stability(spectrum, 0.5) == ([True] * 2, [False] * 2)
+    assert stability(spectrum, 2.0) == nothing and stability(linearise, 2.0) == nothing
 
 
 def test_the_error_bound_holds_against_extended_precision():

@@ -233,7 +233,7 @@ def test_the_number_of_threads_does_not_matter():
     try:
         for n_threads in (1, 2):
             torch.set_num_threads(n_threads)
-            results.append(fixed_points.find(net, candidates=start))
+            results.append(fixed_points.find(net, candidates=start, eigenvectors=True))
     finally:
         torch.set_num_threads(threads)
     first, second = results

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurornn.analysis._system import System
-from neurornn.analysis.fixed_points._linearise import Modes
+from neurornn.analysis.fixed_points._linearise import Modes, Spectrum
 from neurornn.analysis.fixed_points._pool import Effort
 from neurornn.analysis.fixed_points._search import UNUSED, Outcome
 from neurornn.provenance import provenance
@@ -24,14 +24,14 @@ class Found(NamedTuple):
     Attributes:
         input: The input held.
         outcome: Result of the search.
-        modes: Linear dynamics at its fixed points and, below them, at its slow points.
+        modes: Linear dynamics at its fixed points and, below them, at its slow points; eigenvectors if asked for.
         n_regions: Number of linear regions solved.
         certificates: Whether points can be certified, or why not.
     """
 
     input: NDArray[np.float64]
     outcome: Outcome
-    modes: Modes
+    modes: Modes | Spectrum
     n_regions: int
     certificates: str
 
@@ -115,7 +115,7 @@ def _points(found: Found, system: System, order: NDArray[np.int64]) -> dict[str,
     with np.errstate(divide="ignore"):
         time_constant = -1 / modes.eigenvalue.real
     point, mode = ("fixed_point",), ("fixed_point", "mode")
-    return {
+    columns = {
         "kind": (point, both(np.full(n_fixed, "fixed"), "slow"), _about("kind of point")),
         "converged": (point, both(np.ones(n_fixed, dtype=bool), False), _about("drift vanishes")),
         "state": (("fixed_point", "unit"), both(roots.state, outcome.slow_state), _about("state")),
@@ -160,10 +160,15 @@ def _points(found: Found, system: System, order: NDArray[np.int64]) -> dict[str,
             np.abs(modes.eigenvalue.imag[order]) * 1e3 / (2 * np.pi),
             _about("frequency", "Hz"),
         ),
-        "eigenvalue_condition": (mode, modes.condition[order], _about("condition of the eigenvalue")),
-        "eigenvector": (("fixed_point", "unit", "mode"), modes.right[order], _about("right eigenvector")),
-        "left_eigenvector": (("fixed_point", "unit", "mode"), modes.left[order], _about("left eigenvector")),
     }
+    if isinstance(modes, Modes):
+        vector = ("fixed_point", "unit", "mode")
+        columns |= {
+            "eigenvalue_condition": (mode, modes.condition[order], _about("condition of the eigenvalue")),
+            "eigenvector": (vector, modes.right[order], _about("right eigenvector")),
+            "left_eigenvector": (vector, modes.left[order], _about("left eigenvector")),
+        }
+    return columns
 
 
 def _trail(outcome: Outcome, place: NDArray[np.int64]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from neurornn.analysis._system import System, check_drift, freeze, plain
 from neurornn.analysis.fixed_points._candidates import as_candidates
 from neurornn.analysis.fixed_points._dataset import Found, dataset
 from neurornn.analysis.fixed_points._enclosure import enclosure_of
-from neurornn.analysis.fixed_points._linearise import linearise
+from neurornn.analysis.fixed_points._linearise import linearise, spectrum
 from neurornn.analysis.fixed_points._pool import Effort
 from neurornn.analysis.fixed_points._regions import add_regions
 from neurornn.analysis.fixed_points._search import Outcome, search
@@ -41,6 +41,7 @@ def find(
     max_iterations: int = 200,
     bounded: bool | None = None,
     n_regions: int = 65536,
+    eigenvectors: bool = False,
     seed: int = 0,
 ) -> xr.Dataset:
     r"""Find the fixed and slow points of a network while its input is held.
@@ -104,6 +105,8 @@ def find(
         n_regions: Linear regions of a piecewise-linear network that are solved at most, in each context: all if
             there are no more, otherwise those on walks from region to region that start at candidates, at known
             fixed points and at random, until they find nothing new. 0 leaves regions alone.
+        eigenvectors: Whether to list the eigenvectors of each point, which take 32 bytes for each pair of units.
+            :func:`neurornn.analysis.mechanism.linearise` gives them for points of choice.
         seed: Seed of the order of the candidates, of the new seeds and of the walks.
 
     Returns:
@@ -113,9 +116,9 @@ def find(
         to exist), ``existence_radius`` (it differs by no more than this in any unit), ``uniqueness_radius`` (no
         other state that differs by no more than this in every unit is a fixed point; infinite if there is no other
         anywhere), both NaN without a proof, ``inputs``; ``eigenvalue`` (least
-        stable first), ``time_constant`` (-1 / real part, negative where it grows), ``frequency``, ``eigenvector``,
-        ``left_eigenvector`` (what is integrated along each mode; products with ``eigenvector`` are 1 and 0),
-        ``eigenvalue_condition``; ``n_unstable``, ``stable_ode``, ``stable_map``, ``marginal`` (an eigenvalue is not
+        stable first), ``time_constant`` (-1 / real part, negative where it grows), ``frequency``, and if asked for
+        ``eigenvector``, ``left_eigenvector`` (what is integrated along each mode; products with ``eigenvector`` are 1
+        and 0) and ``eigenvalue_condition``; ``n_unstable``, ``stable_ode``, ``stable_map``, ``marginal`` (an eigenvalue is not
         told from the imaginary axis); ``index``, ``nullity`` (number of singular values of J not told from 0),
         ``isolated`` (False on a continuous attractor, of which points some way apart are listed), ``smooth``
         (False on a kink of the drift, where the linear dynamics are one-sided).
@@ -163,7 +166,7 @@ def find(
                 system, held, search(system, held, start, effort), states, effort, n_regions
             )
             everything = np.concatenate([outcome.roots.state, outcome.slow_state])
-            modes = linearise(system, held, everything, rate=outcome.rate)
+            modes = (linearise if eigenvectors else spectrum)(system, held, everything, rate=outcome.rate)
             bounds = enclosure_of(system, held)
             found.append(
                 Found(row, outcome, modes, n_solved, bounds if isinstance(bounds, str) else "proved")
