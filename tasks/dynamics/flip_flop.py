@@ -3,6 +3,7 @@
 __all__ = ["FlipFlop"]
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
+from neurornn.analysis.behaviour import AbstractMeasure, BitAccuracy, TransitionTimes
 from neurornn.tasks._behaviour import as_array, window
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
@@ -145,6 +147,11 @@ class FlipFlop(AbstractTask):
         count = judged.sum((1, 2))
         performance = np.divide(right, count, out=np.full(count.shape, np.nan), where=count > 0)
         return {"performance": performance, "correct": (right == count) & (count > 0)}
+
+    @property
+    @override
+    def measures(self) -> Mapping[str, AbstractMeasure]:
+        return {"bit accuracy": BitAccuracy(grace=self.grace), "transition times": TransitionTimes()}
 
     @override
     def probe_inputs(self) -> dict[str, Float[Tensor, " input"]]:

@@ -3,21 +3,21 @@
 __all__ = ["ReadySetGo"]
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
-from neurornn.tasks._behaviour import as_array, window
+from neurornn.analysis.behaviour import AbstractMeasure, BayesianTiming, ProducedIntervals
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._registry import register
-from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import Choice, Timing, to_steps
+from neurornn.tasks.motor._production import AbstractProduction, check_pulse
 from neurornn.trials import Trials
 
 _INTERVALS = Choice((800.0, 900.0, 1000.0, 1100.0, 1200.0, 1300.0, 1400.0, 1500.0))
@@ -25,7 +25,7 @@ _INTERVALS = Choice((800.0, 900.0, 1000.0, 1100.0, 1200.0, 1300.0, 1400.0, 1500.
 
 @register
 @dataclass(frozen=True, kw_only=True)
-class ReadySetGo(AbstractTask):
+class ReadySetGo(AbstractProduction):
     r"""Reproduce the interval between two pulses, *ready* and *set*, by the time of a response, *go*.
 
     The output is a ramp that starts at 0 with the set pulse and reaches the threshold 1 when the interval is over:
@@ -37,7 +37,8 @@ class ReadySetGo(AbstractTask):
     counts every step; before the set pulse the target is 0.
 
     Jazayeri & Shadlen (2010) give the task. The range of intervals, the width of the pulses and the margin are those
-    of NeuroGym's ``ReadySetGo``, with eight intervals instead of a continuum so that conditions repeat.
+    of NeuroGym's ``ReadySetGo``, with eight intervals instead of a continuum so that conditions repeat. The shape of
+    the target is chosen here: a pulse at the right time alone is hard to learn.
 
     Attributes:
         wait: Duration before the ready pulse.
@@ -59,27 +60,20 @@ class ReadySetGo(AbstractTask):
 
     name = "ready-set-go-v1"
     input_names = ("ready", "set")
-    output_names = ("ramp",)
 
-    sigma_in: float = 0.05
     wait: Timing = 100.0
     interval: Timing = _INTERVALS
     pulse: float = 83.0
     gain: float = 1.0
-    overrun: Timing = 300.0
-    margin: float = 0.2
 
     @override
     def _check_fields(self) -> None:
-        super()._check_fields()
-        if not self.dt <= self.pulse < math.inf:
-            raise ValueError(
-                f"The pulse must be finite, and dt must be at most as long as the pulse: got dt={self.dt:g} ms, pulse={self.pulse} ms."
-            )
+        check_pulse(self.pulse, self.dt)
         if not (0 < self.gain < math.inf and 0 < self.margin < math.inf):
             raise ValueError(
                 f"gain and margin must be finite and above 0: got gain={self.gain} and margin={self.margin}."
             )
+        super()._check_fields()
 
     @override
     def _generate(self, draws: TrialDraws) -> Trials:
@@ -88,50 +82,22 @@ class ReadySetGo(AbstractTask):
         produced = np.maximum(to_steps(self.gain * interval, 1.0), 1)  # in steps
         overrun = draws.duration("overrun", self.overrun)
         epochs = Epochs(self.dt, {"wait": wait, "measure": interval, "produce": produced, "overrun": overrun})
-        ramp = epochs.elapsed("produce") / (produced * self.dt)[:, None]
-        return self._assemble(
+        return self._produce(
             draws,
             epochs,
+            produced * self.dt,
             inputs={
                 "ready": epochs.pulse("measure", self.pulse),
                 "set": epochs.pulse("produce", self.pulse),
             },
-            targets={"ramp": np.maximum(ramp, 0.0)},
-            mask=epochs.valid,
-            conditions={"target_interval": produced * self.dt},
-            units={"target_interval": "ms"},
         )
 
+    @property
     @override
-    def behaviour(
-        self, trials: Trials, output: Float[Tensor, "batch time output"]
-    ) -> dict[str, NDArray[np.generic]]:
-        """When the output first crosses 1 after the set pulse, between steps by linear interpolation.
-
-        Args:
-            trials: Trials of this task.
-            output: Outputs of a network in these trials.
-
-        Returns:
-            ``"produced_interval"`` in ms (NaN if the output never crosses), ``"correct"`` (within the margin) and
-            ``"performance"``.
-        """
-        y = as_array(trials, output)[..., 0]
-        above = (window(trials, "produce") | window(trials, "overrun")) & (y >= 1.0)
-        rows = np.arange(trials.n_trials)
-        first = above.argmax(axis=1)
-        dt = trials.info.dt
-        since = first - to_steps(trials.epochs["produce"][:, 0], dt)
-        now, previous = y[rows, first], y[rows, np.maximum(first - 1, 0)]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            back = np.where((since > 0) & (previous < 1), (now - 1.0) / (now - previous), 0.0)
-        produced = np.where(above.any(axis=1), (since - back) * dt, np.nan)
-        target = np.asarray(trials.conditions["target_interval"], dtype=np.float64)
-        correct = np.abs(produced - target) <= self.margin * target
+    def measures(self) -> Mapping[str, AbstractMeasure]:
         return {
-            "produced_interval": produced,
-            "correct": correct,
-            "performance": correct.astype(np.float64),
+            "produced interval": ProducedIntervals(sample="interval"),
+            "Bayesian observer": BayesianTiming(gain=self.gain),
         }
 
     @override
