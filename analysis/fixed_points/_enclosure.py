@@ -171,9 +171,14 @@ def enclosure_of(system: System, input: Tensor) -> AbstractEnclosure | str:
     Returns:
         The bounds, or the reason why there are none.
     """
+    from neurornn.analysis.fixed_points._gated import gated_enclosure  # which builds on this module
+
     owner = getattr(system.velocity, "__self__", None)
     if callable(getattr(owner, "drift_bounds", None)):
         return _Declared(owner, input)
+    gated = gated_enclosure(system, input)
+    if gated is not None:
+        return gated
     equations = equations_of(system, input)
     if equations is None:
         return f"none: no bounds on the Jacobian of {type(owner or system.velocity).__name__} are known"
