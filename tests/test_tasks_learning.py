@@ -48,7 +48,7 @@ def test_the_contract_holds_with_other_parameters(task):
 @pytest.mark.parametrize("task", ALL, ids=IDS)
 def test_a_world_follows_from_the_seed_whatever_the_batch(task):
     def policy(world, k):  # an action that depends on the episode and the moment alone
-        return (world._draws.index * 7 + k * k) % task.n_outputs
+        return (world.draws.index * 7 + k * k) % task.n_outputs
 
     whole = played(task, 10, policy=policy).history()
     part = played(task, 4, first=6, policy=policy).history()
@@ -185,7 +185,7 @@ def test_the_belief_about_drifting_arms_is_calibrated():
     """Among moments in which the belief has a mean near p, the chosen arm pays in a fraction p of them."""
     task = learning.Bandit(drift=0.1, n_decisions=60)
     world = task.play(1500, seed=0)
-    observer = task._observer(world, world._draws)
+    observer = task.observer(world)
     told, paid = [], []
     while not world.done:
         action = observer.choose()
@@ -203,7 +203,7 @@ def test_the_belief_about_reversals_is_that_of_all_histories():
     """Enumerating every sequence of good options gives the same belief."""
     task = learning.Reversal(n_decisions=7, hazard=0.2, p_good=0.7, p_bad=0.1)
     world = task.play(20, seed=0)
-    observer = task._observer(world, world._draws)
+    observer = task.observer(world)
     rng = np.random.default_rng(0)
     while not world.done:
         action = rng.integers(0, 2, 20)

@@ -35,14 +35,17 @@ class AbstractEnvironment(ABC):
     Attributes:
         task: The task.
         n_episodes: Number of episodes.
+        draws: Its random quantities.
         n_done: Number of actions taken so far in each.
+        actions: Actions taken, ``(episode, action)``; -1 for those to come.
+        rewards: What they brought.
     """
 
     def __init__(self, task: "AbstractRewardTask", draws: TrialDraws) -> None:
         self.task, self.n_episodes, self.n_done = task, draws.n_trials, 0
         self.actions = np.full((self.n_episodes, task.n_acts), -1, dtype=np.int64)
         self.rewards = np.zeros((self.n_episodes, task.n_acts))
-        self._draws = draws
+        self.draws = draws
         self._rows = np.arange(self.n_episodes)
 
     @property
@@ -103,7 +106,7 @@ class AbstractEnvironment(ABC):
         """
         n = self.n_done // self.task.acts_per_decision
         decision = np.broadcast_to(np.arange(1, n + 1), (self.n_episodes, n))
-        episode = np.broadcast_to(self._draws.index[:, None], decision.shape)
+        episode = np.broadcast_to(self.draws.index[:, None], decision.shape)
         columns: dict[str, NDArray[Any]] = {"episode": episode, "decision": decision, **self._columns(n)}
         coords = {
             name: ("trial", np.ascontiguousarray(values).reshape(-1), self.task.column_attrs(name))
@@ -114,8 +117,8 @@ class AbstractEnvironment(ABC):
             attrs=provenance("neurornn.Decisions/1")
             | {
                 "task": self.task.name,
-                "world_seed": self._draws.seed,
-                "split": self._draws.split,
+                "world_seed": self.draws.seed,
+                "split": self.draws.split,
                 "actions": list(self.task.output_names),
             },
         )

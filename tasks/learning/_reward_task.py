@@ -141,6 +141,17 @@ class AbstractRewardTask(AbstractTask, ABC):
         draws.check_given()
         return environment
 
+    def observer(self, environment: AbstractEnvironment) -> AbstractObserver:
+        """An ideal observer of episodes that are played; tell it what is done, whoever does it.
+
+        Args:
+            environment: What :meth:`play` gave, before the first action.
+
+        Returns:
+            The observer, which chooses what it would do and learns from what was done.
+        """
+        return self._observer(environment, environment.draws)
+
     def edges(self) -> NDArray[np.int64]:
         """Step at which each action starts, and the end of the episode.
 
