@@ -1,6 +1,6 @@
 """Pictures of continuous attractors and of the drift along them."""
 
-__all__ = ["STYLES", "kinds_of_points", "plot_attractors", "plot_drift"]
+__all__ = ["STYLES", "crowd", "kinds_of_points", "plot_attractors", "plot_drift"]
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DECADES = 5
+_MANY = 50  # markers, that are drawn small
 STYLES: dict[str, dict[str, Any]] = {
     "stable": {"marker": "o", "color": "#0072B2"},
     "unstable": {"marker": "o", "color": "#D55E00", "fillstyle": "none", "markeredgewidth": 1.6},
@@ -33,7 +34,7 @@ def plot_attractors(
 ) -> "Axes":
     """Lines, rings and surfaces in two coordinates, coloured by speed, with the fixed and slow points.
 
-    A filled point is stable, an open one unstable, a diamond marginal, a cross slow. Speeds more than five
+    Points that continue a straight line or a plane beyond where it was sampled are left out. A filled point is stable, an open one unstable, a diamond marginal, a cross slow. Speeds more than five
     decades below the fastest share one colour, and so do exact continua.
 
     Args:
@@ -93,11 +94,13 @@ def plot_attractors(
             _draw_net(ds, k, where, axes)
             shades = axes.scatter(where[:, 0], where[:, 1], c=tint, cmap="viridis", norm=norm, s=18, zorder=1)
     kinds = kinds_of_points(ds)[at]
+    seen = ~_beyond(ds, at, points)
     for style, options in STYLES.items():
-        chosen = plane.coordinates(points[kinds == style])
+        chosen = plane.coordinates(points[(kinds == style) & seen])
         if len(chosen):
             text = f"{style} ({len(chosen)})"
-            axes.plot(*chosen.T, linestyle="none", markersize=7, zorder=3, label=text, **options)
+            look = {"linestyle": "none", "markersize": 7, "zorder": 3, **options, **crowd(len(chosen))}
+            axes.plot(*chosen.T, label=text, **look)
     axes.autoscale_view()
     axes.set(xlabel=plane.names[0], ylabel=plane.names[1])
     axes.set_title(str(ds["verdict"].sel(search=name).item()).split(":")[0], fontsize="medium")
@@ -142,14 +145,16 @@ def plot_drift(ds: xr.Dataset, *, object: int | None = None, ax: "Axes | None" =
         s, drift = np.append(s, length), np.append(drift, drift[0])
     axes.axhline(0, color="0.6", linewidth=1, zorder=0)
     axes.plot(s, drift, color="0.2", linewidth=1.5, zorder=1)
-    on = ds["point_object"].values == numbers[row]
-    kinds, place = kinds_of_points(ds), ds["point_arclength"].values
+    place = ds["point_arclength"].values
+    on = (ds["point_object"].values == numbers[row]) & np.isfinite(place)  # and not on its continuation
+    kinds = kinds_of_points(ds)
     for style, options in STYLES.items():
         chosen = place[on & (kinds == style)]
         if len(chosen):
             level = np.interp(chosen, s, drift)
             text = f"{style} ({len(chosen)})"
-            axes.plot(chosen, level, linestyle="none", markersize=7, zorder=3, label=text, **options)
+            look = {"linestyle": "none", "markersize": 7, "zorder": 3, **options, **crowd(len(chosen))}
+            axes.plot(chosen, level, label=text, **look)
     text = (
         "exact" if bool(ds["exact"].values[row]) else f"traversed in {float(ds['traverse_time'][row]):.3g} ms"
     )
@@ -160,6 +165,18 @@ def plot_drift(ds: xr.Dataset, *, object: int | None = None, ax: "Axes | None" =
     if on.any():
         legend_beside(axes)
     return axes
+
+
+def crowd(n: int) -> dict[str, Any]:
+    """How markers differ where there are many of them.
+
+    Args:
+        n: Number of markers.
+
+    Returns:
+        Options of matplotlib.
+    """
+    return {"markersize": 2, "markeredgewidth": 0.6} if n > _MANY else {}
 
 
 def kinds_of_points(ds: xr.Dataset) -> NDArray[np.str_]:
@@ -188,6 +205,18 @@ def _one_context(ds: xr.Dataset, context: object) -> object:
 def _states(ds: xr.Dataset, row: int) -> NDArray[np.float64]:
     states = ds["state"].transpose("object", "sample", "unit").values
     return np.asarray(states[row, : int(ds["n_states"].values[row])])
+
+
+def _beyond(ds: xr.Dataset, at: NDArray[np.int64], points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether points lie on the continuation of an object, farther out than it was sampled."""
+    owner = ds["point_object"].values[at]
+    beyond = np.zeros(len(at), dtype=bool)
+    for number in np.unique(owner[owner >= 0]):
+        row = int(np.flatnonzero(ds["object"].values == number)[0])
+        if str(ds["kind"].values[row]) in {"line", "plane"}:
+            away = np.linalg.norm(points - _states(ds, row).mean(0), axis=1)
+            beyond |= (owner == number) & (away > 0.51 * float(ds["extent"].values[row]))
+    return beyond
 
 
 def _draw_net(ds: xr.Dataset, row: int, where: NDArray[np.float64], axes: "Axes") -> None:

@@ -11,13 +11,12 @@ from scipy.spatial.distance import cdist
 
 from neurornn.analysis._plotting import axes_or_new, label, legend_beside
 from neurornn.analysis.attractors._chart import Chart, chart
-from neurornn.analysis.attractors._plots import STYLES, kinds_of_points
+from neurornn.analysis.attractors._plots import STYLES, crowd, kinds_of_points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DECADES = 3
-_MANY = 50  # points are drawn small
 _ARROW = 0.07  # of the width, for the fastest
 
 
@@ -65,10 +64,13 @@ def plot_surface(
     if not exact:
         velocity = ds["velocity"].transpose("object", "sample", "unit").values[row, :n]
         arrows = _pushed(flat, states, triangles, velocity)
-        length = np.hypot(*arrows.T).max()
-        width = np.ptp(corners.reshape(-1, 2), axis=0).max() if np.isinf(flat.period[0]) else flat.period[0]
+        width = [
+            period if np.isfinite(period) else np.ptp(flat.place[:, k])
+            for k, period in enumerate(flat.period)
+        ]
+        length = np.hypot(*(arrows / width).T).max()  # as shares of the axes
         axes.quiver(*flat.place.T, *arrows.T, color="white", edgecolor="0.2", linewidth=0.4, angles="xy",
-                    scale_units="xy", scale=length / (_ARROW * width), width=0.005, zorder=2)  # fmt: skip
+                    scale_units="xy", scale=length / _ARROW, width=0.005, zorder=2)  # fmt: skip
         if colorbar:
             beside = axes.inset_axes((1.03, 0.0, 0.05, 1.0))
             axes.figure.colorbar(patches, cax=beside, label=f"log10 {label(ds['speed'])}")
@@ -176,7 +178,6 @@ def _points(
     for style, options in STYLES.items():
         chosen = place[kinds == style]
         if len(chosen):
-            small = {} if len(chosen) <= _MANY else {"markersize": 2, "markeredgewidth": 0.6}
-            style_of = {"linestyle": "none", "markersize": 6, "zorder": 3, **options, **small}
+            style_of = {"linestyle": "none", "markersize": 6, "zorder": 3, **options, **crowd(len(chosen))}
             axes.plot(*chosen.T, label=f"{style} ({len(chosen)})", **style_of)
     return bool(len(points))
