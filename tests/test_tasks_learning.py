@@ -347,6 +347,37 @@ def test_the_measures_of_a_task_take_a_rollout_and_tell_what_they_need_of_anythi
     assert "what rollout gives" in imitated["stay probability"].attrs["failed"]
 
 
+@pytest.mark.parametrize("task", ALL, ids=IDS)
+def test_what_an_imitator_chose_can_be_measured_like_what_an_actor_did(task):
+    trials = task.sample(30, seed=4, split="test").select(np.arange(29, 0, -3))
+    own = task.decisions(trials, trials.targets)
+    assert own["performance"].min() == 1 and np.array_equal(own["choice"], own["action"])
+    n = task.n_decisions
+    assert np.allclose(own["reward"].values.reshape(-1, n).mean(1), trials.conditions["observer_reward"])
+    assert own["episode"].values[::n].tolist() == list(range(29, 0, -3))
+    contrary = task.decisions(trials, trials.targets.roll(1, 2))
+    assert contrary["performance"].max() == 0
+    assert np.array_equal(contrary["choice"], (own["action"] + 1) % task.n_outputs)
+    silent = task.decisions(trials, 0 * trials.targets)
+    assert np.isnan(silent["choice"]).all()
+    given = task.sample(
+        3, seed=0, conditions={name: trials.conditions[name][:3] for name in task.condition_names}
+    )
+    assert task.decisions(given, given.targets)["performance"].min() == 1
+
+
+def test_an_imitator_is_measured_against_what_was_done_not_against_itself():
+    """One who always says the option last carried out stays always, although its own choices change."""
+    task = learning.Reversal(n_decisions=50)
+    trials = task.sample(40, seed=0)
+    output = torch.zeros_like(trials.targets)
+    output[:] = trials.inputs[..., :2]
+    ds = task.decisions(trials, output)
+    found = task.analyse(ds)["win-stay, lose-shift"]
+    assert found["probability"].values.tolist() == [1.0, 0.0]
+    assert "failed" not in task.analyse(ds)["around reversals"].attrs
+
+
 REVERSAL = learning.Reversal(n_decisions=3)
 
 
@@ -370,6 +401,7 @@ REVERSAL = learning.Reversal(n_decisions=3)
         (lambda: learning.Reversal(n_decisions=0), "n_decisions must be a whole number"),
         (lambda: learning.Reversal(dt=150.0), "as long as an action"),
         (lambda: learning.Reversal(grace=100.0), "leave a step of every action"),
+        (lambda: REVERSAL.decisions(learning.Bandit(n_decisions=3).sample(1, seed=0), torch.zeros(1, 15, 2)), "of task 'bandit-v1' and this is 'reversal-v1'"),
         (lambda: learning.rollout(network_for(REVERSAL), learning.Reversal(dt=10.0), 1), "has dt=10 ms but the network steps by dt=20"),
         (lambda: learning.rollout(network_for(REVERSAL), learning.TwoStep(), 1), "has 6 inputs and 2 outputs but the network 3 and 2"),
         (lambda: learning.rollout(network_for(REVERSAL), REVERSAL, 1, temperature=0.0), "temperature must be finite and above 0"),

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
+import xarray as xr
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
@@ -57,7 +58,8 @@ class AbstractRewardTask(AbstractTask, ABC):
       happened, one row for each decision. That is what the measures of the task are for.
     * **By imitation.** :meth:`sample` gives trials like those of any task: an ideal observer has acted, its actions and
       rewards are the inputs, and its next choice is the target. A trial is an episode. The performance of a network is the
-      fraction of actions in which it agrees with the observer, which is not the reward it would earn.
+      fraction of actions in which it agrees with the observer, which is not the reward it would earn. :meth:`decisions`
+      gives what it chose in the form that the measures take.
 
     Attributes:
         n_decisions: Decisions in an episode.
@@ -229,7 +231,53 @@ class AbstractRewardTask(AbstractTask, ABC):
             inputs={"seen": seen[:, number]},
             targets={"choice": target[:, number]},
             mask=np.broadcast_to(judged, epochs.valid.shape),
-            conditions={"observer_reward": world.rewards.sum(1) / self.n_decisions},
+            conditions={
+                "observer_reward": world.rewards.sum(1) / self.n_decisions,
+                "episode": draws.index,
+                "world": np.full(draws.n_trials, draws.split, dtype="U5"),
+            },
+        )
+
+    def decisions(self, trials: Trials, output: Float[Tensor, "batch time output"]) -> xr.Dataset:
+        """What a network chose while it was shown the episodes of the ideal observer, one row for each decision.
+
+        Args:
+            trials: Trials of this task, sampled from it.
+            output: Outputs of a network in these trials.
+
+        Returns:
+            The history of the observer's episodes as the measures of the task take it, where ``action`` is what the observer
+            did, ``choice`` what the network chose then, and ``performance`` whether they agree. Rewards and
+            transitions followed from the action.
+
+        Raises:
+            ValueError: If the trials are of another task.
+        """
+        if trials.info.task != self.name:
+            raise ValueError(
+                f"The trials are of task '{trials.info.task}' and this is '{self.name}'. Judge them by their own task."
+            )
+        said = self.chosen(self.averages(as_array(trials, output)))
+        done = self.averages(as_array(trials, trials.targets)).argmax(-1)
+        draws = TrialDraws(
+            trials.info.seed,
+            trials.conditions["episode"].astype(np.int64),
+            dt=self.dt,
+            task=self.name,
+            split=trials.conditions["world"][0],
+            conditions={name: trials.conditions[name] for name in self.condition_names},
+        )
+        world = self._environment(draws)
+        while not world.done:
+            world.act(done[:, world.n_done])
+        ds = world.history()
+        choice, per = said[:, :: self.acts_per_decision].reshape(-1), self.acts_per_decision
+        agree = (said == done).reshape(len(choice), per).all(1)
+        label = self.column_attrs
+        return ds.assign_coords(
+            action=("trial", ds["choice"].values, label("action")),
+            choice=("trial", np.where(choice < 0, np.nan, choice), label("choice")),
+            performance=("trial", agree.astype(np.float64), label("performance")),
         )
 
     @override
