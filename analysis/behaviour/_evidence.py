@@ -80,7 +80,7 @@ def binned_evidence(
     shape = (len(evidence), n_bins, per_bin)
     total = np.where(inside, shown, 0.0).reshape(shape).sum(axis=2) * dt
     covered = inside.reshape(shape).mean(axis=2).astype(np.float64)
-    middle = (np.arange(n_bins) + 0.5) * per_bin * dt
+    middle = (np.arange(n_bins, dtype=np.float64) + 0.5) * (per_bin * dt)
     return BinnedEvidence(
         total, covered, middle if align == "start" else middle - n_bins * per_bin * dt, per_bin * dt
     )

@@ -1,10 +1,10 @@
 r"""Logistic regression with a small ridge, and its bootstrap, in whole arrays.
 
 .. math:: \log \frac{p}{1-p} = X \beta, \qquad
-    -\log L = -\sum_i n_i \big(y_i \log p_i + (1-y_i) \log(1-p_i)\big) + \tfrac12 \sum_j \rho_j \beta_j^2
+    -\log L = -\sum_l k_l \log p_l + (n_l - k_l) \log(1-p_l) + \tfrac12 \sum_j \rho_j \beta_j^2
 
-where :math:`n_i` says how often a bootstrap replicate drew trial :math:`i`. All replicates take their Newton steps side
-by side. The problem is convex: a step that does not improve is halved.
+where :math:`n_l` trials share a row :math:`l` of the design and :math:`k_l` of them have the positive choice. All bootstrap
+replicates take their Newton steps side by side. The problem is convex: a step that does not improve is halved.
 """
 
 __all__ = ["LogisticFit", "column_intervals", "fit_logistic"]
@@ -18,7 +18,7 @@ from scipy.special import expit
 from neurornn.analysis.behaviour._choices import percentile_interval
 
 _N_STEPS = 100
-_GRADIENT = 1e-8  # of the mean log-likelihood, coefficients being of order one
+_GRADIENT = 1e-7  # of the mean log-likelihood, coefficients being of order one
 
 
 class LogisticFit(NamedTuple):
@@ -80,15 +80,18 @@ def fit_logistic(
     full = np.full((1 + n_bootstrap, X.shape[1] + intercept), np.nan)
     if positive.all() or not positive.any():
         return LogisticFit(full, 0.0, True, True, n_bootstrap)
-    y = positive.astype(np.float64)
-    theta, value, converged = _newton(design, y, np.ones((1, len(y))), penalty, np.zeros((1, len(penalty))))
-    eta = design @ theta[0]
-    separated = bool(((eta > 0) == positive).all())
-    rng = np.random.default_rng(seed)
-    counts = rng.multinomial(len(y), np.full(len(y), 1 / len(y)), n_bootstrap).astype(np.float64)
-    again, _, well = _newton(design, y, counts, penalty, np.repeat(theta, n_bootstrap, axis=0))
-    drawn = counts @ y
-    well &= (drawn > 0) & (drawn < len(y))
+    levels, level = np.unique(design, axis=0, return_inverse=True)
+    n = np.bincount(level.reshape(-1)).astype(np.float64)
+    k = np.bincount(level.reshape(-1), weights=positive).astype(np.float64)
+    theta, value, converged = _newton(levels, k[None], n[None], penalty, np.zeros((1, len(penalty))))
+    eta = levels @ theta[0]
+    separated = bool((k == np.where(eta > 0, n, 0.0)).all())
+    cells = np.concatenate([k, n - k])  # resampling trials is resampling these counts
+    drawn = np.random.default_rng(seed).multinomial(len(X), cells / len(X), n_bootstrap).astype(np.float64)
+    again_k, again_n = drawn[:, : k.size], drawn[:, : k.size] + drawn[:, k.size :]
+    again, _, well = _newton(levels, again_k, again_n, penalty, np.repeat(theta, n_bootstrap, axis=0))
+    total = again_k.sum(axis=1)
+    well &= (total > 0) & (total < len(X))
     again[~well] = np.nan
     theta = np.concatenate([theta, again])
     kept = np.concatenate([np.ones(int(intercept), dtype=bool), varies])
@@ -112,23 +115,23 @@ def column_intervals(replicates: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _newton(
     X: NDArray[np.float64],
-    y: NDArray[np.float64],
+    k: NDArray[np.float64],
     n: NDArray[np.float64],
     penalty: NDArray[np.float64],
     start: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Coefficients, objective and convergence of each row of ``n``."""
+    """Coefficients, objective and convergence of each row of ``k`` and ``n``."""
     p = X.shape[1]
     upper = np.triu_indices(p)
     products = X[:, upper[0]] * X[:, upper[1]]  # the curvature of all replicates is one matrix product
     theta = start.copy()
-    value = _objective(theta, X, y, n, penalty)
+    value = _objective(theta, X, k, n, penalty)
     converged = np.zeros(len(theta), dtype=bool)
     rows = np.arange(len(theta))
     for _ in range(_N_STEPS):
         probability = expit(theta[rows] @ X.T)
-        gradient = (n[rows] * (probability - y)) @ X + penalty * theta[rows]
-        done = np.abs(gradient).max(axis=1) < _GRADIENT * len(X)
+        gradient = (n[rows] * probability - k[rows]) @ X + penalty * theta[rows]
+        done = np.abs(gradient).max(axis=1) < _GRADIENT * n[rows].sum(axis=1)
         converged[rows[done]] = True
         rows, gradient, probability = rows[~done], gradient[~done], probability[~done]
         if not rows.size:
@@ -136,13 +139,13 @@ def _newton(
         hessian = np.zeros((rows.size, p, p))
         hessian[:, upper[0], upper[1]] = (n[rows] * probability * (1 - probability)) @ products
         hessian = hessian + np.triu(hessian, 1).transpose(0, 2, 1)
-        hessian[:, np.arange(p), np.arange(p)] += penalty + 1e-10 * len(X)
+        hessian[:, np.arange(p), np.arange(p)] += penalty + 1e-12 * n.sum(axis=1).max()
         step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
         size = np.ones(rows.size)
         waiting = np.ones(rows.size, dtype=bool)
         while waiting.any() and size.min() > 1e-10:
             trial = theta[rows[waiting]] - size[waiting, None] * step[waiting]
-            found = _objective(trial, X, y, n[rows[waiting]], penalty)
+            found = _objective(trial, X, k[rows[waiting]], n[rows[waiting]], penalty)
             better = found <= value[rows[waiting]] + 1e-9
             moved = rows[waiting][better]
             theta[moved], value[moved] = trial[better], found[better]
@@ -157,10 +160,10 @@ def _newton(
 def _objective(
     theta: NDArray[np.float64],
     X: NDArray[np.float64],
-    y: NDArray[np.float64],
+    k: NDArray[np.float64],
     n: NDArray[np.float64],
     penalty: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     eta = theta @ X.T
-    loss = np.logaddexp(0.0, eta) - y * eta
-    return (n * loss).sum(axis=1) + 0.5 * (penalty * theta**2).sum(axis=1)
+    loss = n * np.logaddexp(0.0, eta) - k * eta
+    return loss.sum(axis=1) + 0.5 * (penalty * theta**2).sum(axis=1)
