@@ -256,7 +256,7 @@ def _fit(errors: NDArray[np.float64], weight: NDArray[np.float64], time: NDArray
     scale = level / np.array([1.0, 2 * time.mean(), 1.0])
     theta = np.tile(scale / 3.0, (len(weight), 1))
     beta = np.zeros((len(weight), 2, n_dim))
-    log_likelihood = np.full(len(weight), -np.inf)
+    log_likelihood: NDArray[np.float64] = np.full(len(weight), -np.inf)
     converged = np.zeros(len(weight), dtype=bool)
     for _ in range(_N_ITERATIONS):
         (rows,) = np.nonzero(~converged)
@@ -286,8 +286,8 @@ def _fit(errors: NDArray[np.float64], weight: NDArray[np.float64], time: NDArray
 def _non_negative(matrix: NDArray[np.float64], vector: NDArray[np.float64]) -> NDArray[np.float64]:
     """The minimum of each quadratic form x'Ax/2 - b'x over x >= 0, the best of those over all sets of free entries."""
     n = matrix.shape[1]
-    best = np.zeros_like(vector)
-    lowest = np.zeros(len(vector))
+    best: NDArray[np.float64] = np.zeros_like(vector)
+    lowest: NDArray[np.float64] = np.zeros(len(vector))
     for chosen in range(1, 2**n):
         free = [k for k in range(n) if chosen >> k & 1]
         block = matrix[:, free][:, :, free] + 1e-12 * np.eye(len(free))

@@ -76,6 +76,7 @@ class SequenceExecution(AbstractTask):
     input_names = (*(f"place_{k}" for k in range(9)), *(f"sequence_{k + 1}" for k in range(len(_SEQUENCES))))
     output_names = ("x", "y")
 
+    sigma_in: float = 0.01
     interval: Timing = 1000.0
     fixation: Timing = 1000.0
     move: Timing = 500.0
