@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from neurornn.analysis._plotting import axes_or_new, label, legend_beside
 from neurornn.analysis.behaviour._choices import percentile_interval
-from neurornn.analysis.behaviour._diffusion_fit import fit_growth
+from neurornn.analysis.behaviour._diffusion_fit import binned, fit_growth, harmonics
 from neurornn.analysis.behaviour._measure import AbstractMeasure
 from neurornn.provenance import provenance
 from neurornn.random import derive_seed
@@ -21,7 +21,7 @@ from neurornn.random import derive_seed
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST_POINTS, _N_BINS, _N_CURVE, _FAR = 12, 8, 41, 90.0
+_N_CURVE, _FAR = 41, 90.0
 _GRID = np.linspace(0.0, 360.0, 72, endpoint=False, dtype=np.float64)
 
 
@@ -231,13 +231,6 @@ class DriftField(AbstractMeasure):
         return plot_drift_field(result, ax=ax)
 
 
-def _harmonics(theta: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    """1, cos, sin, cos 2, sin 2, ... of angles in degrees, ``(angle, 1 + 2 n)``."""
-    phase = np.deg2rad(theta)[:, None] * np.arange(1, n + 1)
-    pairs = np.stack([np.cos(phase), np.sin(phase)], axis=2).reshape(theta.size, 2 * n)
-    return np.column_stack([np.ones(theta.size), pairs])
-
-
 def _fit(
     e: NDArray[np.float64],
     time: NDArray[np.float64],
@@ -246,7 +239,7 @@ def _fit(
     n_bootstrap: int,
     seed: int,
 ) -> xr.Dataset:
-    basis = _harmonics(theta, n_harmonics)
+    basis = harmonics(theta, n_harmonics)
     width = basis.shape[1]
     design = np.column_stack([basis, basis * time[:, None]])
     if e.size <= design.shape[1] or np.linalg.matrix_rank(design) < design.shape[1]:
@@ -256,11 +249,11 @@ def _fit(
         )
     drawn = np.random.default_rng(seed).multinomial(e.size, np.full(e.size, 1 / e.size), n_bootstrap)
     fit = fit_growth(e, time, design, np.concatenate([np.ones((1, e.size)), drawn]))
-    field = _harmonics(_GRID, n_harmonics)
+    field = harmonics(_GRID, n_harmonics)
     bias, drift = fit.beta[:, :width] @ field.T, fit.beta[:, width:] @ field.T
     curve = np.linspace(0.0, float(time.max()), _N_CURVE)
     fitted = fit.initial[:, None] + 2 * fit.diffusion[:, None] * curve
-    centres, place = _binned(time)
+    centres, place = binned(time)
     residual = e - design @ fit.beta[0]
     n = np.bincount(place, minlength=centres.size)
     squares = np.bincount(place, weights=residual**2, minlength=centres.size)
@@ -302,13 +295,3 @@ def _fit(
             "parameter": ["diffusion", "initial_variance"],
         },
     )
-
-
-def _binned(time: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Delays at which the variance is shown, and the one each trial belongs to."""
-    values, place = np.unique(time, return_inverse=True)
-    if values.size <= _MOST_POINTS:
-        return values, place.reshape(-1)
-    edges = np.quantile(time, np.arange(1, _N_BINS) / _N_BINS)
-    _, place = np.unique(np.digitize(time, edges), return_inverse=True)
-    return np.bincount(place, weights=time) / np.bincount(place), place

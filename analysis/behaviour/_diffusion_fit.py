@@ -7,7 +7,7 @@ which is least squares of the squared residuals weighted by one over the squared
 of weights is a data set of its own, such as a bootstrap replicate.
 """
 
-__all__ = ["GrowthFit", "fit_growth"]
+__all__ = ["GrowthFit", "binned", "fit_growth", "harmonics"]
 
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 _N_ITERATIONS = 200
 _TOLERANCE = 1e-7  # relative change of the variances
+_MOST_POINTS, _N_BINS = 12, 8
 
 
 class GrowthFit(NamedTuple):
@@ -78,6 +79,39 @@ def fit_growth(
     squared = (error - beta @ design.T) ** 2
     log_likelihood = -0.5 * (weight * (np.log(2 * np.pi * variance) + squared / variance)).sum(1)
     return GrowthFit(beta, theta[:, 0], theta[:, 1], log_likelihood, converged)
+
+
+def harmonics(theta: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """1, cos, sin, cos 2, sin 2, ... of angles.
+
+    Args:
+        theta: Angles in degrees, ``(angle,)``.
+        n: Number of harmonics.
+
+    Returns:
+        Columns ``(angle, 1 + 2 n)``.
+    """
+    phase = np.deg2rad(theta)[:, None] * np.arange(1, n + 1)
+    pairs = np.stack([np.cos(phase), np.sin(phase)], axis=2).reshape(theta.size, 2 * n)
+    return np.column_stack([np.ones(theta.size), pairs])
+
+
+def binned(time: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Times at which something is shown, and the one each observation belongs to.
+
+    Args:
+        time: Times, ``(observation,)``.
+
+    Returns:
+        The times that occur, or the means of eight equally filled bins if they are more than twelve; and for each
+        observation the number of its own.
+    """
+    values, place = np.unique(time, return_inverse=True)
+    if values.size <= _MOST_POINTS:
+        return values, place.reshape(-1)
+    edges = np.quantile(time, np.arange(1, _N_BINS) / _N_BINS)
+    _, place = np.unique(np.digitize(time, edges), return_inverse=True)
+    return np.bincount(place, weights=time) / np.bincount(place), place
 
 
 def _line(y: NDArray[np.float64], x: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
