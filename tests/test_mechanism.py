@@ -123,7 +123,10 @@ def test_modes_add_up_to_the_whole():
 def test_points_of_several_contexts_keep_their_order_and_modes():
     net = network(gain=1.6)
     points = fixed_points.find(
-        net, inputs={"b": [0.5, 0, 0], "a": [0, 0.5, 0.2], "c": [0.5, 0, 0]}, candidates=normal(30, 6)
+        net,
+        inputs={"b": [0.5, 0, 0], "a": [0, 0.5, 0.2], "c": [0.5, 0, 0]},
+        candidates=normal(30, 6),
+        eigenvectors=True,
     )
     ds = linearise(net, points)
     assert ds.context.values.tolist() == points.context.values.tolist()
