@@ -3,7 +3,7 @@
 __all__ = ["AbstractSuite"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -18,6 +18,7 @@ from neurornn._words import did_you_mean
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._given import replacement
+from neurornn.tasks._timing import Fixed, as_timing, to_steps
 from neurornn.tasks.suites._plan import EPOCHS, Plan
 from neurornn.tasks.suites._ring_task import AbstractRingTask
 from neurornn.tasks.suites._schedules import AbstractSchedule, Interleaved
@@ -78,12 +79,15 @@ class AbstractSuite(AbstractRingTask):
     def _check_fields(self) -> None:
         super()._check_fields()
         for rule in self.rules:
-            if rule not in self.members:
-                raise ValueError(
-                    f"'{self.name}' has no rule '{rule}'.{did_you_mean(rule, self.members)} It has: {', '.join(self.members)}."
-                )
+            self._check_rule(rule)
         if len(set(self.rules)) != len(self.rules):
             raise ValueError(f"Each rule can be named once: got {self.rules}.")
+
+    def _check_rule(self, rule: str) -> None:
+        if rule not in self.members:
+            raise ValueError(
+                f"'{self.name}' has no rule '{rule}'.{did_you_mean(rule, self.members)} It has: {', '.join(self.members)}."
+            )
 
     @override
     def plan(self, draws: TrialDraws) -> Plan:
@@ -111,6 +115,48 @@ class AbstractSuite(AbstractRingTask):
                 own.check_given(part.conditions)
                 plan.put(rows, part)
         return plan
+
+    def fixed_timing(self, rule: str) -> dict[str, float]:
+        """Conditions that give every trial of a rule the same epochs, each of its mean duration.
+
+        Args:
+            rule: Name of the rule.
+
+        Returns:
+            Durations in ms by condition, multiples of the time step.
+
+        Examples:
+            >>> from neurornn.tasks.suites import MultiTask
+            >>> MultiTask().fixed_timing("fdgo")
+            {'fixation': 500.0, 'stimulus': 1000.0}
+        """
+        task = self.tasks[rule]
+        means = {name: as_timing(getattr(task, name)) for name in task.epoch_names}
+        return {
+            name: float(to_steps(timing.mean, self.dt) * self.dt)
+            for name, timing in means.items()
+            if not isinstance(timing, Fixed)
+        }
+
+    def with_cues(self, trials: Trials, weights: Mapping[str, float]) -> Trials:
+        """The same trials with other rule cues, for instance those of several rules added and subtracted.
+
+        Args:
+            trials: Trials of the suite.
+            weights: Strength of the cue of each rule; 0 if not named. Input noise on the cues stays out.
+
+        Returns:
+            The trials, still judged by their own rule.
+
+        Raises:
+            ValueError: If there is no such rule.
+        """
+        for rule in weights:
+            self._check_rule(rule)
+        inputs = trials.inputs.clone()
+        cues = inputs.new_tensor([weights.get(rule, 0.0) for rule in self.members])
+        inputs[..., -len(self.members) :] = cues * trials.valid[..., None].to(inputs)
+        return replace(trials, inputs=inputs)
 
     def _rule_of(self, draws: TrialDraws) -> NDArray[np.str_]:
         rule = draws.choice("rule", self.drawn_rules)
