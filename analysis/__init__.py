@@ -16,6 +16,7 @@ __all__ = [
     "mechanism",
     "pca",
     "subspaces",
+    "surrogates",
     "systems",
     "tdr",
 ]
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from neurornn.analysis import mechanism as mechanism
     from neurornn.analysis import pca as pca
     from neurornn.analysis import subspaces as subspaces
+    from neurornn.analysis import surrogates as surrogates
     from neurornn.analysis import systems as systems
     from neurornn.analysis import tdr as tdr
 

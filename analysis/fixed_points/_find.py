@@ -69,7 +69,7 @@ def find(
     where the network contracts all of state space, as is proved if it holds, there is one fixed point and no other.
 
     Each point comes with a certificate where bounds on the slope of the activation are known, which is so for all
-    of this library. With a matrix A near the inverse of the Jacobian J, and for all states y of a box around x,
+    of this library and for torch's GRU and LSTM cells. With a matrix A near the inverse of the Jacobian J, and for all states y of a box around x,
 
     .. math:: \lVert I - A\,J(y) \rVert_\infty < 1
 
