@@ -1,224 +1,505 @@
-"""Measures of decisions that follow each other: closed forms, another way to the same numbers, coverage."""
+"""What is measured in decisions: planted kernels and weights come back, intervals cover, closed forms hold."""
 
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.special import expit, ndtr
+from scipy.stats import norm, t
 from sklearn.linear_model import LogisticRegression
 
-from neurornn.analysis.behaviour import (
-    ReversalCurve,
-    RewardHistory,
-    StayProbability,
-    WinStayLoseShift,
-    reversal_curve,
-    reward_history,
-    stay_probability,
-    win_stay_lose_shift,
-)
+import neurornn
+from neurornn import tasks
+from neurornn.analysis import behaviour
+
+DT = 10.0
 
 
-def dataset(**columns):
-    return xr.Dataset({name: ("trial", np.asarray(values)) for name, values in columns.items()})
+def shown(evidence, choice, stop=None, **conditions):
+    """Trials with one channel of evidence ``(trial, step)`` in an epoch that starts at 0."""
+    n, steps = evidence.shape
+    ends = np.full(n, steps * DT) if stop is None else stop
+    return xr.Dataset(
+        {"inputs": (("trial", "time", "input"), evidence[..., None]), "choice": ("trial", choice)},
+        coords={
+            "input": ["x"],
+            "epoch_stimulus_start": ("trial", np.zeros(n)),
+            "epoch_stimulus_end": ("trial", ends),
+            **{name: ("trial", value) for name, value in conditions.items()},
+        },
+        attrs={"dt": DT},
+    )
 
 
-def two_step(weights, n, seed):
-    """A subject that stays with the log-odds of the model."""
+def trials(**variables):
+    return xr.Dataset({name: ("trial", np.asarray(value)) for name, value in variables.items()})
+
+
+def covers(interval, truth):
+    ends = np.asarray(interval)
+    return (ends[..., 0] <= truth) & (truth <= ends[..., 1])
+
+
+# -------------------------------------------------------------------------------------------- psychophysical kernel
+
+WEIGHTS = np.linspace(2.0, 0.2, 8)
+
+
+def accumulator(seed, n=1500, own=2.0):
+    """A subject that weighs noisy evidence by WEIGHTS, and the kernel it must have."""
     rng = np.random.default_rng(seed)
-    r, t = np.where(rng.random((2, n)) < [[0.5], [0.7]], 1, -1)
-    odds = np.stack([np.ones(n), r, t, r * t], 1) @ weights
-    stays = rng.random(n) < 1 / (1 + np.exp(-odds))
-    choice = np.concatenate([[0], np.cumsum(~stays[:-1]) % 2])
-    return dataset(choice=choice, reward=(r > 0).astype(float), transition=np.where(t > 0, "common", "rare"))
+    coherence = rng.choice([-0.5, -0.2, 0.0, 0.2, 0.5], n)
+    evidence = coherence[:, None] + rng.standard_normal((n, WEIGHTS.size))
+    choice = np.sign(evidence @ WEIGHTS + own * rng.standard_normal(n))
+    spread = np.sqrt((WEIGHTS**2).sum() + own**2)
+    place = np.unique(coherence) * WEIGHTS.sum() / spread
+    p = ndtr(place)
+    gain = np.average(norm.pdf(place) / (p * (1 - p)), weights=p * (1 - p)) / spread
+    return shown(evidence, choice, coherence=coherence), gain * WEIGHTS
 
 
-def learner(reward_weights, choice_weights, n, seed, n_options=2, n_episodes=1):
-    """A subject that chooses with the log-odds of the model, among options that pay half of the time."""
-    rng = np.random.default_rng(seed)
-    choice, reward = np.zeros((2, n_episodes, n))
-    for t in range(n):
-        odds = np.zeros((n_episodes, n_options))
-        for k, (a, b) in enumerate(zip(reward_weights, choice_weights, strict=True), start=1):
-            if t >= k:
-                was = choice[:, t - k, None] == np.arange(n_options)
-                odds += was * (a * reward[:, t - k, None] + b)
-        choice[:, t] = (odds + rng.gumbel(size=odds.shape)).argmax(1)
-        reward[:, t] = rng.random(n_episodes) < 0.5
-    episode = np.repeat(np.arange(n_episodes), n)
-    return dataset(choice=choice.reshape(-1).astype(int), reward=reward.reshape(-1), episode=episode)
-
-
-# staying
-
-
-def test_the_weights_of_staying_are_contrasts_of_the_log_odds():
-    """The model has as many weights as there are cells, so without a penalty it fits each exactly."""
-    found = stay_probability(two_step([0.5, 0.3, -0.2, 0.4], 3000, 0), ridge=0.0)
-    odds = np.log(found["stay"].values / (1 - found["stay"].values))
-    r, t = np.array([1, -1])[:, None], np.array([1, -1])
-    for k, contrast in enumerate((np.ones((2, 2)), r + 0 * t, 0 * r + t, r * t)):
-        assert found["weight"].values[k] == pytest.approx((odds * contrast).mean(), abs=1e-6)
-    k, n = found["stay"] * found["n"], found["n"]
-    expected = float((k * np.log(found["stay"]) + (n - k) * np.log(1 - found["stay"])).sum())
-    assert float(found["log_likelihood"]) == pytest.approx(expected) and found["converged"]
-    assert int(found["n"].sum()) == 2999 and int(found["n_excluded"]) == 1
-
-
-def test_intervals_of_staying_hold_the_truth():
-    truth = np.array([0.6, 0.4, -0.1, 0.5])
-    hits = np.zeros(4)
+def test_a_planted_kernel_comes_back_within_its_interval_as_often_as_it_says():
+    hits = []
     for seed in range(60):
-        ends = stay_probability(two_step(truth, 400, seed))["weight_interval"].values
-        hits += (ends[:, 0] <= truth) & (truth <= ends[:, 1])
-    assert hits.sum() >= 0.9 * 240
+        ds, truth = accumulator(seed)
+        found = behaviour.psychophysical_kernel(ds, "x", condition="coherence", bin_width=DT)
+        hits.append(covers(found.kernel_interval, truth))
+    assert 0.92 < np.mean(hits) < 0.98  # 480 intervals, though not independent
+    ds, truth = accumulator(0, n=40_000)
+    found = behaviour.psychophysical_kernel(ds, "x", condition="coherence", bin_width=DT)
+    assert np.abs(found.kernel.values - truth).max() < 0.05
+    assert found.time.values.tolist() == [5.0, 15.0, 25.0, 35.0, 45.0, 55.0, 65.0, 75.0]
+    assert found.noise.values == pytest.approx(1.0, abs=0.1)
 
 
-def test_episodes_do_not_run_into_each_other():
-    ds = two_step([1.0, 0.0, 0.0, 0.0], 400, 0)
-    cut = ds.assign(episode=("trial", np.repeat(np.arange(40), 10)))
-    assert int(stay_probability(cut)["n"].sum()) == 360
-    assert int(stay_probability(cut)["n_excluded"]) == 40
-    gap = ds.assign(decision=("trial", np.r_[1:201, 301:501]))
-    assert int(stay_probability(gap)["n"].sum()) == 398
-    missing = ds.assign(
-        choice=ds["choice"].where(ds["trial"] != 7) if "trial" in ds else ds["choice"].astype(float)
+def test_the_kernel_of_a_subject_that_guesses_is_nothing():
+    ds, _ = accumulator(1)
+    ds["choice"] = ("trial", np.random.default_rng(5).choice([-1, 1], ds.sizes["trial"]))
+    found = behaviour.psychophysical_kernel(ds, "x", condition="coherence", bin_width=DT)
+    assert covers(found.kernel_interval, 0.0).mean() > 0.8 and np.abs(found.kernel).max() < 0.25
+
+
+def test_the_mean_of_a_condition_leaves_no_trace_in_the_kernel():
+    """Adding anything that a condition fixes changes nothing; forgetting the condition does."""
+    ds, _ = accumulator(2)
+    again = ds.copy()
+    again["inputs"] = ds["inputs"] + 7.0 * ds["coherence"]
+    a, b = (
+        behaviour.psychophysical_kernel(each, "x", condition="coherence", bin_width=DT)
+        for each in (ds, again)
     )
-    missing["choice"][7] = np.nan
-    assert int(stay_probability(missing)["n"].sum()) == 397
+    assert np.allclose(a.kernel, b.kernel, atol=1e-9) and np.allclose(a.kernel_interval, b.kernel_interval)
+    everything = again.assign_coords(same=("trial", np.zeros(ds.sizes["trial"])))
+    wrong = behaviour.psychophysical_kernel(everything, "x", condition="same", bin_width=DT)
+    assert (wrong.kernel > a.kernel + 1.0).all()
 
 
-def test_separation_is_said():
-    ds = two_step([8.0, 8.0, 0.0, 0.0], 500, 0)
-    found = stay_probability(ds)
-    assert bool(found["separated"]) and np.isfinite(found["weight"]).all()
-    assert not bool(stay_probability(two_step([0.3, 0.3, 0.0, 0.0], 500, 0))["separated"])
+def test_the_kernel_is_the_difference_of_two_means():
+    rng = np.random.default_rng(3)
+    evidence, choice = rng.standard_normal((60, 4)), np.where(rng.random(60) < 0.4, 1, -1)
+    found = behaviour.psychophysical_kernel(
+        shown(evidence, choice, c=np.zeros(60)), "x", condition="c", bin_width=20.0
+    )
+    mean = evidence.reshape(60, 2, 2).mean(2)
+    a, b = mean[choice > 0], mean[choice < 0]
+    assert np.allclose(found.kernel, a.mean(0) - b.mean(0))
+    pooled = (a.var(0, ddof=1) * (len(a) - 1) + b.var(0, ddof=1) * (len(b) - 1)) / 58
+    half = t.ppf(0.975, 58) * np.sqrt(pooled * (1 / len(a) + 1 / len(b)))
+    assert np.allclose(found.kernel_interval[:, 1] - found.kernel, half)
+    assert found.n.values.tolist() == [60, 60]
 
 
-def test_win_stay_lose_shift():
-    ds = dataset(choice=[0, 0, 1, 1, 0, 0], reward=[1, 0, 0, 1, 1, 0], episode=[0, 0, 0, 0, 1, 1])
-    found = win_stay_lose_shift(ds)
-    assert found["n"].values.tolist() == [2, 2] and int(found["n_excluded"]) == 2
-    assert found["probability"].values.tolist() == [1.0, 0.5]
-    text = ds.assign(choice=("trial", np.array(["l", "l", "r", "r", "l", "l"])))
-    assert np.array_equal(win_stay_lose_shift(text)["probability"], found["probability"])
-    never = win_stay_lose_shift(ds.assign(reward=0 * ds["reward"]))
-    assert np.isnan(never["probability"][0]) and never["n"].values.tolist() == [0, 4]
+def test_bins_are_counted_from_either_end_and_only_whole_ones_count():
+    evidence = np.zeros((4, 5))
+    evidence[:, :] = np.arange(5)
+    evidence[2:] *= 2
+    ds = shown(evidence, np.array([1, 1, -1, -1]), stop=np.array([50.0, 30.0, 50.0, 30.0]), c=np.zeros(4))
+    start = behaviour.psychophysical_kernel(ds, "x", condition="c", bin_width=20.0)
+    assert start.n.values.tolist() == [4, 2, 0] and start.time.values.tolist() == [10.0, 30.0, 50.0]
+    assert start.kernel.values[:2].tolist() == [-0.5, -2.5] and np.isnan(start.kernel.values[2])
+    end = behaviour.psychophysical_kernel(ds, "x", condition="c", bin_width=20.0, align="end")
+    assert end.time.values.tolist() == [-50.0, -30.0, -10.0] and end.n.values.tolist() == [0, 2, 4]
+    assert end.kernel.values[1:].tolist() == [-1.5, -2.5]  # steps 1 and 2; 3 and 4 or 1 and 2
 
 
-# reversals
+def test_trials_that_say_nothing_are_counted():
+    ds, _ = accumulator(4, n=200)
+    choice = ds["choice"].values.copy()
+    choice[ds["coherence"].values == 0.5] = 1
+    choice[:3] = 0
+    found = behaviour.psychophysical_kernel(ds.assign(choice=("trial", choice)), "x", condition="coherence")
+    assert int(found.n_excluded) == 3
+    assert int(found.n_uninformative) == ((ds["coherence"].values == 0.5) & (choice != 0)).sum()
 
 
-def test_the_curve_around_reversals_counts_each_block_alone():
-    good = np.array([0, 0, 0, 1, 1, 0, 0, 0, 0, 0])
-    choice = np.array([0, 1, 0, 0, 1, 1, 1, 0, 0, 1])
-    found = reversal_curve(dataset(choice=choice, good_option=good, reward=choice), before=3, after=4)
-    # reversals at 3 (to 1) and 5 (to 0); before the second only decisions 3 and 4 count, after the first too
-    assert found["n"].values.tolist() == [1, 2, 2, 2, 2, 1, 1]
-    assert found["probability"].values.tolist() == [0.0, 1.0, 0.0, 0.0, 0.5, 1.0, 1.0]
-    assert float(found["perseveration"]) == 1.5 and int(found["n_reversals"]) == 2
-    stubborn = reversal_curve(dataset(choice=0 * choice, good_option=good, reward=choice))
-    assert int(stubborn["n_never"]) == 1 and float(stubborn["perseveration"]) == 0.0
-    apart = dataset(choice=choice, good_option=good, reward=choice, episode=np.r_[0, 0, 0, [1] * 7])
-    assert int(reversal_curve(apart)["n_reversals"]) == 1
+# ------------------------------------------------------------------------------------------------- evidence weights
 
 
-# rewards and choices of the past
+def leaky(seed, n=1000, steps=5):
+    """A subject whose evidence leaks away: variable durations, weights that fall into the past."""
+    rng = np.random.default_rng(seed)
+    weights = 0.7 * np.exp(-np.arange(steps)[::-1] / 2.0)
+    length = rng.integers(2, steps + 1, n)
+    clicks = (rng.poisson(1.0, (n, steps)) - rng.poisson(1.0, (n, steps))).astype(float)
+    clicks[np.arange(steps) >= length[:, None]] = 9.0  # after the end: must not count
+    place = length[:, None] - steps + np.arange(steps)
+    heard = np.where(place >= 0, np.take_along_axis(clicks, np.clip(place, 0, None), 1), 0.0)
+    choice = np.where(rng.random(n) < expit(0.2 + heard @ weights), 1, -1)
+    return shown(clicks, choice, stop=length * DT), heard, weights
 
 
-def test_with_two_options_it_is_a_plain_logistic_regression():
-    ds = learner([1.0, 0.5], [0.3, 0.1], 3000, 0)
-    found = reward_history(ds, n_lags=2, ridge=0.0)
-    c, r = ds["choice"].values, ds["reward"].values
-    sign = 2.0 * c - 1
-    X = np.stack([sign[1:-1] * r[1:-1], sign[:-2] * r[:-2], sign[1:-1], sign[:-2]], axis=1)
-    plain = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(X, c[2:])
-    theta = np.concatenate([found["reward_weight"], found["choice_weight"]])
-    assert theta == pytest.approx(plain.coef_[0], abs=1e-5)
-    assert found["bias"].values.tolist() == pytest.approx([0.0, plain.intercept_[0]], abs=1e-5)
-    log_p = plain.predict_log_proba(X)[np.arange(2998), c[2:]].sum()
-    assert float(found["log_likelihood"]) == pytest.approx(log_p)
-    assert float(found["perseveration"]) == pytest.approx(plain.coef_[0, 2:].sum(), abs=1e-5)
-
-
-@pytest.mark.parametrize("n_options", [2, 4])
-def test_intervals_of_the_past_hold_the_truth(n_options):
-    rewards, choices = np.array([1.2, 0.6, 0.0]), np.array([0.4, 0.0, -0.3])
-    hits = 0
+def test_planted_weights_of_clicks_come_back_within_their_intervals():
+    hits = []
     for seed in range(40):
-        ds = learner(rewards, choices, 150, seed, n_options, n_episodes=8)
-        found = reward_history(ds, n_lags=3, seed=seed)
-        for name, truth in (("reward", rewards), ("choice", choices)):
-            low, high = found[f"{name}_weight_interval"].values.T
-            hits += ((low <= truth) & (truth <= high)).sum()
-    assert hits >= 0.9 * 240
+        ds, _, weights = leaky(seed)
+        found = behaviour.evidence_weights(
+            ds, "x", bin_width=DT, align="end", unit=DT, n_bootstrap=100, seed=seed
+        )
+        hits.append([*covers(found.weight_interval, weights), bool(covers(found.bias_interval, 0.2))])
+    assert 0.88 < np.mean(hits) < 0.99
+    assert (np.diff(found.weight) > -0.15).all() and found.time.values[-1] == -5.0
+    assert found.n.values.tolist()[-2:] == [1000, 1000] and (np.diff(found.n) >= 0).all()
 
 
-def test_names_of_options_do_not_matter():
-    ds = learner([1.0], [0.5], 500, 3, n_options=3)
-    renamed = ds.assign(choice=("trial", np.array(["c", "a", "b"])[ds["choice"].values]))
-    a, b = reward_history(ds, n_lags=1), reward_history(renamed, n_lags=1)
-    assert np.allclose(a["reward_weight"], b["reward_weight"], atol=1e-6)
-    assert np.allclose(a["reward_weight_interval"], b["reward_weight_interval"], atol=1e-4)
-    assert np.allclose(
-        (a["bias"] - a["bias"].mean()).values[[1, 2, 0]], b["bias"] - b["bias"].mean(), atol=1e-6
+def test_weights_are_those_of_another_regression():
+    ds, heard, _ = leaky(3)
+    found = behaviour.evidence_weights(ds, "x", bin_width=DT, align="end", unit=DT, ridge=0.0, n_bootstrap=0)
+    other = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(heard, ds.choice.values > 0)
+    assert np.allclose(found.weight, other.coef_[0], atol=1e-4)
+    assert float(found.bias) == pytest.approx(other.intercept_[0], abs=1e-4)
+    p = other.predict_proba(heard)[np.arange(len(heard)), (ds.choice.values > 0).astype(int)]
+    assert float(found.log_likelihood) == pytest.approx(np.log(p).sum(), abs=1e-5)
+    assert bool(found.converged) and not bool(found.separated)
+
+
+def test_a_unit_rescales_and_a_bin_adds_up():
+    ds, heard, _ = leaky(4)
+    ms, unit = (
+        behaviour.evidence_weights(ds, "x", bin_width=2 * DT, align="end", unit=u, n_bootstrap=0)
+        for u in (1.0, DT)
     )
+    assert np.allclose(ms.weight * DT, unit.weight, rtol=1e-5)
+    assert ms.weight.attrs["units"] == "1/(input ms)" and unit.weight.attrs["units"] == "1"
+    pairs = np.stack([heard[:, 0], heard[:, 1] + heard[:, 2], heard[:, 3] + heard[:, 4]], 1)
+    other = LogisticRegression(C=1e9, tol=1e-10).fit(pairs, ds.choice.values > 0)
+    assert np.allclose(unit.weight, other.coef_[0], atol=1e-3)
 
 
-def test_one_newton_step_is_where_the_replicates_end():
-    ds = learner([1.0, 0.4], [0.3, 0.0], 1500, 1)
-    ends = reward_history(ds, n_lags=2, n_bootstrap=300)["reward_weight_interval"].values
-    rng, refits = np.random.default_rng(0), []
-    c, r = ds["choice"].values, ds["reward"].values
-    sign = 2.0 * c - 1
-    X = np.stack([sign[1:-1] * r[1:-1], sign[:-2] * r[:-2], sign[1:-1], sign[:-2]], axis=1)
-    for _ in range(100):
-        rows = rng.integers(0, len(X), len(X))
-        refits.append(LogisticRegression(C=np.inf).fit(X[rows], c[2:][rows]).coef_[0, :2])
-    assert np.ptp(ends, axis=1) == pytest.approx(4 * np.std(refits, axis=0), rel=0.25)
+def test_choices_that_are_predicted_or_all_the_same_are_reported():
+    rng = np.random.default_rng(0)
+    evidence = rng.standard_normal((200, 2))
+    found = behaviour.evidence_weights(
+        shown(evidence, np.sign(evidence[:, 0])), "x", bin_width=DT, n_bootstrap=5
+    )
+    assert bool(found.separated) and np.isfinite(found.weight).all()
+    same = behaviour.evidence_weights(shown(evidence, np.ones(200)), "x", bin_width=DT, n_bootstrap=5)
+    assert np.isnan(same.weight).all() and int(same.n_bootstrap_failed) == 5
+    evidence[:, 1] = 3.0
+    constant = behaviour.evidence_weights(
+        shown(evidence, rng.choice([-1, 1], 200)), "x", bin_width=DT, n_bootstrap=5
+    )
+    assert np.isnan(constant.weight.values).tolist() == [False, True]
+    assert np.isfinite(constant.weight_interval[0]).all()
 
 
-def test_a_subject_without_chance_is_separated():
-    reward = np.random.default_rng(0).integers(0, 2, 300)
-    choice = np.concatenate([[0], np.cumsum(reward[:-1] == 0) % 2])
-    found = reward_history(dataset(choice=choice, reward=reward), n_lags=1)
-    assert bool(found["separated"]) and bool(found["converged"])
-    assert not bool(reward_history(learner([1.0], [0.0], 300, 0), n_lags=1)["separated"])
+# --------------------------------------------------------------------------------------------------- shape weights
 
 
-# figures
+def test_weights_of_shapes_come_back_within_their_intervals():
+    shapes = np.array([-0.9, -0.7, -0.5, -0.3, 0.3, 0.5, 0.7, 0.9])
+    hits = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        x = rng.choice(shapes, (1200, 4))
+        choice = np.where(rng.random(1200) < 1 / (1 + 10 ** -x.sum(1)), 1, -1)
+        ds = trials(a=x[:, 0], b=x[:, 1], c=x[:, 2], d=x[:, 3], choice=choice)
+        found = behaviour.shape_weights(ds, ["a", "b", "c", "d"], n_bootstrap=100, seed=seed)
+        hits.append(covers(found.weight_interval, shapes))
+    assert 0.89 < np.mean(hits) < 0.99
+    assert found["shape"].values.tolist() == shapes.tolist() and int(found.n.sum()) == 4800
+    assert found.weight.attrs["units"] == "log10 unit"
 
 
-def test_figures_name_what_they_show():
-    steps, past = two_step([0.5, 0.5, 0.0, 0.3], 500, 0), learner([1.0], [0.2], 500, 0)
-    axes = StayProbability().plot(StayProbability().apply(steps))
-    assert [each.get_text() for each in axes.get_xticklabels()] == ["rewarded", "unrewarded"]
-    assert axes.get_ylabel() == "probability of staying" and len(axes.patches) == 4
-    assert [each.get_text() for each in axes.get_legend().get_texts()] == ["common", "rare"]
-    axes = WinStayLoseShift().plot(WinStayLoseShift().apply(past))
-    assert [each.get_text() for each in axes.get_xticklabels()] == ["win-stay", "lose-shift"]
-    axes = RewardHistory(n_lags=3).plot(RewardHistory(n_lags=3).apply(past))
-    assert axes.get_xlabel() == "decisions back" and axes.get_xticks().tolist() == [1, 2, 3]
-    turning = past.assign(good_option=("trial", np.arange(500) // 20 % 2))
-    axes = ReversalCurve().plot(ReversalCurve().apply(turning))
-    assert axes.get_xlabel() == "decisions from the reversal" and axes.get_ylim() == (-0.03, 1.03)
+def test_a_subject_that_ignores_a_shape_gives_it_no_weight():
+    rng = np.random.default_rng(1)
+    x = rng.choice([-0.5, 0.4, 0.8], (4000, 3))
+    counted = np.where(x == 0.4, 0.0, x).sum(1)
+    choice = np.where(rng.random(4000) < 1 / (1 + 10**-counted), 1, -1)
+    found = behaviour.shape_weights(trials(a=x[:, 0], b=x[:, 1], c=x[:, 2], choice=choice), ["a", "b", "c"])
+    assert covers(found.weight_interval, np.array([-0.5, 0.0, 0.8])).all()
+    assert not covers(found.weight_interval[1], 0.4)
+
+
+# ----------------------------------------------------------------------------------------------------- chronometric
+
+
+def test_means_errors_and_quantiles_are_those_of_the_cells():
+    rng = np.random.default_rng(0)
+    c, right = rng.choice([-0.4, -0.1, 0.1, 0.4], 800), rng.random(800) < 0.7
+    time = rng.gamma(8, 60, 800)
+    time[:5] = np.nan
+    found = behaviour.chronometric(trials(c=c, reaction_time=time, correct=right), "c", quantiles=[0.25, 0.5])
+    for outcome, wanted in (("correct", True), ("error", False)):
+        for level in (0.1, 0.4):
+            cell = time[(np.abs(c) == level) & (right == wanted) & np.isfinite(time)]
+            one = found.sel(outcome=outcome, strength=level)
+            assert float(one["mean"]) == pytest.approx(cell.mean()) and int(one["n"]) == cell.size
+            assert float(one["sem"]) == pytest.approx(cell.std(ddof=1) / np.sqrt(cell.size))
+            low, high = t.interval(0.95, cell.size - 1, cell.mean(), cell.std(ddof=1) / np.sqrt(cell.size))
+            assert one["mean_interval"].values == pytest.approx([low, high])
+            assert one["quantile_time"].values == pytest.approx(np.quantile(cell, [0.25, 0.5]))
+    assert np.allclose(found["probability"].sum("outcome"), 1.0) and int(found.n_excluded) == 5
+
+
+def test_groups_and_cells_without_trials_stay_in_the_table():
+    ds = trials(c=[0.1, 0.1, 0.5], reaction_time=[300.0, 500.0, 200.0], correct=[1, 0, 1], side=[1, -1, 1])
+    found = behaviour.chronometric(ds, "c", by="side")
+    assert found["mean"].sel(group=1, outcome="correct").values.tolist() == [300.0, 200.0]
+    assert np.isnan(found["mean"].sel(group=-1, strength=0.5)).all()
+    assert int(found["n"].sum()) == 3 and np.isnan(found["sem"]).all()
+
+
+# ------------------------------------------------------------------------------------------------ accuracy, duration
+
+
+def waiting(seed, exponent=0.5, lapse=0.04, n=1500):
+    rng = np.random.default_rng(seed)
+    time = np.round(rng.uniform(100.0, 1500.0, n) / 20) * 20
+    c = rng.choice([0.05, 0.1, 0.2, 0.4], n) * rng.choice([-1, 1], n)
+    p = lapse / 2 + (1 - lapse) * ndtr(4.0 * np.abs(c) * (time / 1000) ** exponent)
+    return trials(time=time, c=c, performance=(rng.random(n) < p).astype(float))
+
+
+def test_the_exponent_of_time_is_covered_by_its_interval():
+    hits = [
+        covers(behaviour.accuracy_by_duration(waiting(seed), "time", "c").exponent_interval, 0.5)
+        for seed in range(40)
+    ]
+    assert 0.85 <= np.mean(hits) <= 1.0
+    for exponent in (0.0, 1.0):
+        found = behaviour.accuracy_by_duration(waiting(0, exponent, n=6000), "time", "c")
+        assert covers(found.exponent_interval, exponent) and not covers(found.exponent_interval, 0.5)
+        assert float(found.sensitivity) == pytest.approx(4.0, rel=0.1) and not bool(found.at_bound)
+
+
+def test_no_other_search_finds_a_better_exponent():
+    ds = waiting(3)
+    found = behaviour.accuracy_by_duration(ds, "time", "c")
+
+    def log_likelihood(k, exponent, lapse):
+        p = lapse / 2 + (1 - lapse) * ndtr(k * np.abs(ds.c.values) * (ds.time.values / 1000) ** exponent)
+        return np.log(np.where(ds.performance.values > 0, p, 1 - p)).sum()
+
+    best = log_likelihood(float(found.sensitivity), float(found.exponent), float(found.lapse))
+    assert best == pytest.approx(float(found.log_likelihood), abs=1e-6)
+    grid = [
+        log_likelihood(k, e, lapse)
+        for k in np.linspace(2, 7, 26)
+        for e in np.linspace(-0.2, 1.2, 29)
+        for lapse in np.linspace(0, 0.2, 11)
+    ]
+    assert best >= max(grid) and best - max(grid) < 0.5
+    low, high = found.exponent_interval.values  # at its ends the profile has fallen by 1.92
+    for end in (low, high):
+        near = [
+            log_likelihood(k, end, lapse)
+            for k in np.linspace(3, 5.5, 60)
+            for lapse in np.linspace(0, 0.12, 25)
+        ]
+        assert best - max(near) == pytest.approx(1.92, abs=0.05)
+
+
+def test_cells_of_duration_count_every_trial():
+    ds = waiting(1, n=900)
+    found = behaviour.accuracy_by_duration(ds, "time", "c", n_bins=5)
+    assert int(found.n.sum()) == 900 and found.sizes["duration"] == 5
+    assert float((found.accuracy * found.n).sum()) == pytest.approx(ds.performance.values.sum())
+    certain = ds.assign(performance=("trial", np.ones(900)))
+    nothing = behaviour.accuracy_by_duration(certain, "time", "c")
+    assert np.isnan(nothing.exponent) and bool(nothing.at_bound) and (nothing.accuracy == 1).all()
+
+
+# ----------------------------------------------------------------------------------------------- optimal combination
+
+
+def senses(seed, both, n=60):
+    rng = np.random.default_rng(seed)
+    x = np.tile(np.arange(9, 17.0) - 12.5, 3 * n)
+    modality = np.repeat(["visual", "auditory", "both"], 8 * n)
+    sd = np.repeat([2.0, 1.5, both], 8 * n)
+    return trials(x=x, modality=modality, choice=np.where(x + sd * rng.standard_normal(x.size) > 0, 1, -1))
+
+
+def test_optimal_subjects_are_found_optimal_as_often_as_the_interval_says():
+    hits = []
+    for seed in range(30):
+        found = behaviour.optimal_combination(
+            senses(seed, 1.2), "x", "modality", lapses=False, n_bootstrap=100, seed=seed
+        )
+        hits.append(covers(found.difference_interval, 0.0))  # 1.2 = 1 / sqrt(1/2^2 + 1/1.5^2)
+    assert np.mean(hits) >= 0.83
+    sd = found.sd.values
+    assert float(found.predicted_sd) == pytest.approx((sd[0] ** -2 + sd[1] ** -2) ** -0.5)
+    assert float(found.difference) == pytest.approx(sd[2] - float(found.predicted_sd))
+
+
+def test_a_subject_that_uses_one_sense_only_is_told_from_an_optimal_one():
+    found = behaviour.optimal_combination(senses(0, 1.5, n=400), "x", "modality", lapses=False)
+    assert found.difference_interval[0] > 0.05
+    assert np.abs(found.sd.values - [2.0, 1.5, 1.5]).max() < 0.15
+    perfect = senses(0, 1.2)
+    perfect["choice"] = ("trial", np.sign(perfect.x.values))
+    nothing = behaviour.optimal_combination(perfect, "x", "modality", n_bootstrap=5)
+    assert nothing.at_bound.all() and np.isnan(nothing.difference) and np.isnan(nothing.predicted_sd)
+
+
+# ----------------------------------------------------------------------------------------------------------- wagers
+
+
+def test_the_benefit_of_waiving_is_the_weighted_difference_within_strengths():
+    # strength 0.1: 8 of 10 against 5 of 10; strength 0.4: 20 of 20 against 27 of 30
+    cells = [(0.1, True, 8, 10), (0.1, False, 5, 10), (0.4, True, 20, 20), (0.4, False, 27, 30)]
+    rows = [(c, offered, i < k) for c, offered, k, n in cells for i in range(n)]
+    c, offered, right = (np.array(each) for each in zip(*rows, strict=True))
+    ds = trials(c=c, sure_offered=offered, waived=np.zeros(70, bool), correct=right, choice=np.ones(70))
+    found = behaviour.wager(ds, "c")
+    assert found.accuracy_offered.values == pytest.approx([0.8, 1.0])
+    assert found.accuracy_forced.values == pytest.approx([0.5, 0.9])
+    assert float(found.benefit) == pytest.approx((5 * 0.3 + 12 * 0.1) / 17)
+    assert found.p_waived.values.tolist() == [0.0, 0.0] and found.n_decided.values.tolist() == [10, 20]
+
+
+def test_wagers_by_duration_count_every_trial_and_none_decided_are_told():
+    rng = np.random.default_rng(0)
+    n = 600
+    offered = rng.random(n) < 0.5
+    waived = offered & (rng.random(n) < 0.3)
+    choice = np.where(waived, 0, rng.choice([-1, 1], n))
+    choice[:4] = 0
+    waived[:4] = False
+    ds = trials(
+        c=rng.choice([-0.1, 0.1, 0.3], n), sure_offered=offered, waived=waived, choice=choice,
+        correct=(choice == 1), time=rng.uniform(100.0, 900.0, n),
+    )  # fmt: skip
+    found = behaviour.wager(ds, "c", duration="time", n_bins=3)
+    assert found.p_waived.dims == ("duration", "strength") and found.sizes["duration"] == 3
+    assert int(found.n_offered.sum() + found.n_forced.sum()) == n - 4 and int(found.n_excluded) == 4
+    assert float((found.p_waived * found.n_offered).sum()) == pytest.approx(waived.sum())
+
+
+# --------------------------------------------------------------------------------------------------- relative value
+
+OFFERS = np.array([(1, 0), (3, 1), (2, 1), (1, 1), (1, 2), (1, 3), (1, 4), (1, 6), (0, 2)])
+
+
+def juices(seed, n=600):
+    rng = np.random.default_rng(seed)
+    a, b = OFFERS[rng.integers(0, 9, n)].T
+    with np.errstate(divide="ignore"):
+        place = np.log(b.astype(float)) - np.log(a.astype(float))
+    return trials(a=a, b=b, juice=np.where(rng.random(n) < ndtr(3.0 * (place - np.log(2.2))), 1, -1))
+
+
+def test_the_relative_value_is_covered_by_its_interval():
+    hits = []
+    for seed in range(30):
+        found = behaviour.relative_value(juices(seed), "a", "b", "juice", n_bootstrap=100, seed=seed)
+        hits.append([covers(found.relative_value_interval, 2.2), covers(found.slope_interval, 3.0)])
+    assert np.mean(hits, axis=0).min() >= 0.83
+    assert float(found.forced_accuracy) == 1.0
+    ds = juices(29)
+    assert int(found.n_forced) == ((ds.a == 0) | (ds.b == 0)).sum() and int(found.n_excluded) == 0
+    turned = behaviour.relative_value(ds.assign(juice=-ds.juice), "b", "a", "juice", n_bootstrap=0)
+    assert float(turned.relative_value) == pytest.approx(1 / float(found.relative_value), rel=1e-5)
+
+
+# ------------------------------------------------------------------------------------------------ figures and errors
+
+
+def drawn(axes):
+    axes.figure.canvas.draw()
+    return axes.get_xlabel(), axes.get_ylabel()
+
+
+def test_figures_are_labelled_and_show_everything():
+    ds, _ = accumulator(0, n=300)
+    kernel = behaviour.psychophysical_kernel(ds, "x", condition="coherence", bin_width=DT)
+    assert drawn(behaviour.plot_kernel(kernel)) == (
+        "time from the start of stimulus (ms)",
+        "choice-conditioned noise (input)",
+    )
+    weights = behaviour.evidence_weights(leaky(0)[0], "x", bin_width=DT, align="end", unit=DT, n_bootstrap=20)
+    assert drawn(behaviour.plot_kernel(weights)) == (
+        "time from the end of stimulus (ms)",
+        "weight on the choice",
+    )
+    ds = waiting(0, n=400)
+    axes = behaviour.plot_accuracy_by_duration(behaviour.accuracy_by_duration(ds, "time", "c"))
+    assert drawn(axes) == ("duration of time (ms)", "fraction correct") and axes.get_ylim()[
+        1
+    ] == pytest.approx(1.03)
+    axes = behaviour.plot_combination(
+        behaviour.optimal_combination(senses(0, 1.2), "x", "modality", n_bootstrap=20)
+    )
+    assert drawn(axes) == ("x", "P(choice = +1)") and len(axes.get_legend().get_texts()) == 4
+    axes = behaviour.plot_relative_value(
+        behaviour.relative_value(juices(0), "a", "b", "juice", n_bootstrap=20)
+    )
+    assert (
+        drawn(axes) == ("log(qB / qA)", "P(B chosen)")
+        and "1 A is worth" in axes.get_legend().get_title().get_text()
+    )
+    rng = np.random.default_rng(0)
+    ds = trials(
+        c=rng.choice([-0.4, 0.1, 0.4], 300),
+        reaction_time=rng.gamma(8, 60, 300),
+        correct=rng.random(300) < 0.7,
+    )
+    found = behaviour.chronometric(ds, "c")
+    assert drawn(behaviour.plot_chronometric(found)) == ("|c|", "mean reaction time (ms)")
+    axes = behaviour.plot_quantile_probability(found)
+    assert drawn(axes) == ("probability of the response", "quantile of the reaction time (ms)")
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["0.1", "0.3", "0.5", "0.7", "0.9"]
+    with pytest.raises(ValueError, match="shows one group"):
+        behaviour.plot_quantile_probability(found.expand_dims(group=2))
+
+
+@pytest.mark.parametrize(
+    "name", ["perceptual-decision-rt", "poisson-clicks", "post-decision-wager", "multisensory-decision"]
+)
+def test_the_measures_of_a_task_run_on_a_network(name):
+    task = tasks.make(name, dt=50.0)
+    network = task.recipe.network(task)
+    results = task.analyse(neurornn.simulate(network, task.sample(60, seed=0), task=task))
+    assert set(results.children) == set(task.measures)
+    figure = task.plot(results)
+    assert len(figure.axes) == len(task.measures)
 
 
 @pytest.mark.parametrize(
     ("act", "message"),
     [
-        (lambda ds: stay_probability(ds.drop_vars("choice")), "Decisions are needed, one in each trial: what rollout gives"),
-        (lambda ds: stay_probability(ds.drop_vars("transition")), "'transition' is not a variable"),
-        (lambda ds: stay_probability(ds.assign(transition=ds["reward"])), "must be 'common' or 'rare'"),
-        (lambda ds: stay_probability(ds.assign(reward=0 * ds["reward"])), "rewarded and common"),
-        (lambda ds: stay_probability(ds, ridge=-1.0), "at least 0: got -1"),
-        (lambda ds: stay_probability(ds.assign(choice=ds["choice"] * np.nan)), "No trial has a 'choice'"),
-        (lambda ds: reversal_curve(ds), "'good_option' is not a variable"),
-        (lambda ds: reversal_curve(ds.assign(good_option=0 * ds["choice"])), "there is no reversal"),
-        (lambda ds: reversal_curve(ds, after=0), "after at least 1"),
-        (lambda ds: reward_history(ds, n_lags=0), "n_lags must be at least 1"),
-        (lambda ds: reward_history(ds, n_lags=50), "No decision has 50 others before it"),
-        (lambda ds: reward_history(ds.assign(choice=0 * ds["choice"])), "Only one option was ever chosen"),
+        (lambda ds: behaviour.psychophysical_kernel(ds, "y", condition="coherence"), "There is no input 'y'. The inputs are: x"),
+        (lambda ds: behaviour.psychophysical_kernel(ds, "x", condition="coherence", epoch="cue"), "no epoch 'cue': epoch_cue_start and"),
+        (lambda ds: behaviour.psychophysical_kernel(ds, "x", condition="coherence", bin_width=2.0), "bin_width must be at least a step of 10 ms: got 2"),
+        (lambda ds: behaviour.psychophysical_kernel(ds, "x", condition="coherence", align="middle"), "align must be 'start' or 'end': got 'middle'"),
+        (lambda ds: behaviour.psychophysical_kernel(ds, "x", condition="coherence", choice="side"), "no variable 'side'"),
+        (lambda ds: behaviour.psychophysical_kernel(ds.drop_vars("inputs"), "x", condition="coherence"), "needs the 'inputs' of the trials"),
+        (lambda ds: behaviour.psychophysical_kernel(ds.drop_attrs(), "x", condition="coherence"), "time step in ms as attribute 'dt'"),
+        (lambda ds: behaviour.evidence_weights(ds, "x", unit=0.0), "unit above 0: got 0.001, 200 and 0"),
+        (lambda ds: behaviour.shape_weights(ds, ["w"]), "'w' is not a variable of the trials"),
+        (lambda ds: behaviour.chronometric(ds, "coherence"), "'reaction_time' is not a variable"),
+        (lambda ds: behaviour.chronometric(ds.assign(reaction_time=ds.choice, correct=ds.coherence + 3), "coherence"), "'correct' must be 0 or 1"),
+        (lambda ds: behaviour.chronometric(ds.assign(reaction_time=ds.choice, correct=ds.choice > 0), "coherence", quantiles=[2.0]), "quantiles needs numbers between 0 and 1"),
+        (lambda _: behaviour.accuracy_by_duration(trials(t=[1.0, 1.0], c=[0.1, 0.2], performance=[0, 1]), "t", "c"), "at least two values of 't'"),
+        (lambda _: behaviour.accuracy_by_duration(trials(t=[0.0, 1.0], c=[0.1, 0.2], performance=[0, 1]), "t", "c"), "'t' must be above 0 ms"),
+        (lambda _: behaviour.optimal_combination(senses(0, 1.2), "x", "modality", both="va"), "No trial has modality='va'"),
+        (lambda _: behaviour.wager(trials(c=[0.1], sure_offered=[False], waived=[True], correct=[0], choice=[0]), "c"), "only where the sure option is offered"),
+        (lambda _: behaviour.wager(trials(c=[0.1], sure_offered=[False], waived=[False], correct=[0], choice=[1]), "c"), "No trial offers the sure option"),
+        (lambda _: behaviour.relative_value(trials(a=[1, 1], b=[1, 1], juice=[1, -1]), "a", "b", "juice"), "at two ratios of quantities at least"),
+        (lambda _: behaviour.relative_value(trials(a=[-1, 1], b=[1, 1], juice=[1, -1]), "a", "b", "juice"), "quantities of at least 0"),
     ],
 )  # fmt: skip
 def test_errors_say_what_is_wrong(act, message):
+    ds, _ = accumulator(0, n=40)
     with pytest.raises(ValueError, match=message):
-        act(two_step([0.5, 0.5, 0.0, 0.0], 50, 0))
+        act(ds)
