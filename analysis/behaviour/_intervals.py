@@ -239,7 +239,7 @@ def _regress(
     residual = (made - float(result["intercept"]) - float(result["slope"]) * asked) / asked
     scale = max(float(np.sqrt(np.mean(residual**2))), 1e-300)
     result["log_likelihood"] = float(
-        -0.5 * asked.size * (1 + np.log(2 * np.pi * scale**2)) - np.log(asked).sum()
+        -asked.size * (0.5 + 0.5 * np.log(2 * np.pi) + np.log(scale)) - np.log(asked).sum()
     )
     return result
 
