@@ -11,7 +11,7 @@ __all__ = [
 ]
 
 from neurornn.tasks.learning._environment import AbstractEnvironment as AbstractEnvironment
-from neurornn.tasks.learning._reward_task import AbstractObserver as AbstractObserver
+from neurornn.tasks.learning._observer import AbstractObserver as AbstractObserver
 from neurornn.tasks.learning._reward_task import AbstractRewardTask as AbstractRewardTask
 from neurornn.tasks.learning._rollout import rollout as rollout
 from neurornn.tasks.learning.bandit import Bandit as Bandit

@@ -1,6 +1,6 @@
 """Tasks whose inputs follow from actions: played for reward, or learned by imitation."""
 
-__all__ = ["AbstractObserver", "AbstractRewardTask"]
+__all__ = ["AbstractRewardTask"]
 
 import math
 from abc import ABC, abstractmethod
@@ -23,28 +23,9 @@ from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import to_steps
 from neurornn.tasks.learning._environment import AbstractEnvironment
+from neurornn.tasks.learning._imitation import imitated
+from neurornn.tasks.learning._observer import AbstractObserver
 from neurornn.trials import Trials
-
-
-class AbstractObserver(ABC):
-    """A subject that knows the rules of a task and infers the rest from what it sees."""
-
-    @abstractmethod
-    def choose(self) -> NDArray[np.int64]:
-        """The next action in each episode.
-
-        Returns:
-            Numbers of actions.
-        """
-
-    @abstractmethod
-    def learn(self, action: NDArray[np.int64], reward: NDArray[np.float64]) -> None:
-        """Take in what an action has brought.
-
-        Args:
-            action: What was done in each episode.
-            reward: What it brought.
-        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +120,7 @@ class AbstractRewardTask(AbstractTask, ABC):
             split=split,
             conditions=conditions,
         )
-        environment = self._environment(draws)
+        environment = self.environment(draws)
         draws.check_given()
         return environment
 
@@ -187,8 +168,15 @@ class AbstractRewardTask(AbstractTask, ABC):
         return {"long_name": name.replace("_", " "), "units": "1"}
 
     @abstractmethod
-    def _environment(self, draws: TrialDraws) -> AbstractEnvironment:
-        """The world."""
+    def environment(self, draws: TrialDraws) -> AbstractEnvironment:
+        """The world that follows from random quantities; :meth:`play` is the way to one.
+
+        Args:
+            draws: Random quantities.
+
+        Returns:
+            The world, before the first action.
+        """
 
     @abstractmethod
     def _observer(self, environment: AbstractEnvironment, draws: TrialDraws) -> AbstractObserver:
@@ -212,7 +200,7 @@ class AbstractRewardTask(AbstractTask, ABC):
 
     @override
     def _generate(self, draws: TrialDraws) -> Trials:
-        world = self._environment(draws)
+        world = self.environment(draws)
         observer = self._observer(world, draws)
         seen = np.zeros((draws.n_trials, self.n_acts, self.n_inputs), dtype=np.float32)
         while not world.done:  # what is seen next depends on what is done now
@@ -257,28 +245,7 @@ class AbstractRewardTask(AbstractTask, ABC):
             raise ValueError(
                 f"The trials are of task '{trials.info.task}' and this is '{self.name}'. Judge them by their own task."
             )
-        said = self.chosen(self.averages(as_array(trials, output)))
-        done = self.averages(as_array(trials, trials.targets)).argmax(-1)
-        draws = TrialDraws(
-            trials.info.seed,
-            trials.conditions["episode"].astype(np.int64),
-            dt=self.dt,
-            task=self.name,
-            split=trials.conditions["world"][0],
-            conditions={name: trials.conditions[name] for name in self.condition_names},
-        )
-        world = self._environment(draws)
-        while not world.done:
-            world.act(done[:, world.n_done])
-        ds = world.history()
-        choice, per = said[:, :: self.acts_per_decision].reshape(-1), self.acts_per_decision
-        agree = (said == done).reshape(len(choice), per).all(1)
-        label = self.column_attrs
-        return ds.assign_coords(
-            action=("trial", ds["choice"].values, label("action")),
-            choice=("trial", np.where(choice < 0, np.nan, choice), label("choice")),
-            performance=("trial", agree.astype(np.float64), label("performance")),
-        )
+        return imitated(self, trials, output)
 
     @override
     def behaviour(

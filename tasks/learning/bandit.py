@@ -22,7 +22,8 @@ from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._registry import register
 from neurornn.tasks.learning._environment import AbstractEnvironment
 from neurornn.tasks.learning._inference import DriftingProbabilities, drifting
-from neurornn.tasks.learning._reward_task import AbstractObserver, AbstractRewardTask
+from neurornn.tasks.learning._observer import AbstractObserver
+from neurornn.tasks.learning._reward_task import AbstractRewardTask
 
 
 class _Arms(AbstractEnvironment):
@@ -93,7 +94,7 @@ class Bandit(AbstractRewardTask):
     .. math:: P(r_t = 1 \mid a) = p_{a,t}, \qquad p_{a,0} \sim U(l, h), \qquad p_{a,t+1} = p_{a,t} + \sigma\, \epsilon_t
 
     with walls at :math:`l` and :math:`h` that reflect the walk. With ``drift=0`` and two arms this is the bandit with independent arms of Wang et al., with 100
-    decisions an episode. The inputs are the last action and its reward, as there. With a drift
+    decisions an episode. The inputs are the last action and its reward. With a drift
     it is restless; ``low=0.25, high=0.75, drift=0.025`` are the walks of the two-step task.
 
     The ideal observer of :meth:`sample` knows the rules and infers the probabilities exactly (on a grid). It takes the arm of
@@ -146,7 +147,7 @@ class Bandit(AbstractRewardTask):
             )
 
     @override
-    def _environment(self, draws: TrialDraws) -> AbstractEnvironment:
+    def environment(self, draws: TrialDraws) -> AbstractEnvironment:
         return _Arms(self, draws)
 
     @override

@@ -20,7 +20,8 @@ from neurornn.analysis.behaviour import (
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._registry import register
 from neurornn.tasks.learning._environment import AbstractEnvironment
-from neurornn.tasks.learning._reward_task import AbstractObserver, AbstractRewardTask
+from neurornn.tasks.learning._observer import AbstractObserver
+from neurornn.tasks.learning._reward_task import AbstractRewardTask
 
 
 class _Blocks(AbstractEnvironment):
@@ -135,7 +136,7 @@ class Reversal(AbstractRewardTask):
             raise ValueError(f"hazard must be a probability below a half: got {self.hazard}.")
 
     @override
-    def _environment(self, draws: TrialDraws) -> AbstractEnvironment:
+    def environment(self, draws: TrialDraws) -> AbstractEnvironment:
         return _Blocks(self, draws)
 
     @override

@@ -16,7 +16,8 @@ from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._registry import register
 from neurornn.tasks.learning._environment import AbstractEnvironment
 from neurornn.tasks.learning._inference import DriftingProbabilities, drifting
-from neurornn.tasks.learning._reward_task import AbstractObserver, AbstractRewardTask
+from neurornn.tasks.learning._observer import AbstractObserver
+from neurornn.tasks.learning._reward_task import AbstractRewardTask
 
 
 class _TwoStages(AbstractEnvironment):
@@ -172,7 +173,7 @@ class TwoStep(AbstractRewardTask):
             )
 
     @override
-    def _environment(self, draws: TrialDraws) -> AbstractEnvironment:
+    def environment(self, draws: TrialDraws) -> AbstractEnvironment:
         return _TwoStages(self, draws)
 
     @override

@@ -161,8 +161,8 @@ class TemporalOrder(AbstractTemporalOrder):
 
     counted from 0. The answer is due at the end symbol, and that is all the loss counts. The largest output there is the answer.
 
-    The task is that of Sutskever's thesis (section 4.4); published generators differ in the windows, which is why they are
-    a field. ``windows=((0.1, 0.2), (0.5, 0.6))`` gives those of Hochreiter & Schmidhuber.
+    The task is that of Sutskever's thesis (section 4.4), with the windows of the generator that its author made public.
+    Other generators have others, which is why they are a field: ``windows=((0.1, 0.2), (0.5, 0.6))`` gives those of Hochreiter & Schmidhuber.
 
     References:
         Training recurrent neural networks (Sutskever, 2013, PhD thesis, University of Toronto)
