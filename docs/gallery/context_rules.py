@@ -215,6 +215,7 @@ def dissected(network: CTRNN, task: Spoken, seed: int) -> Iterator[dict[str, Any
         candidates=analysis.fixed_points.candidates_from(during, 128, seed=seed),
         n_rounds=3,
         wave=64,
+        eigenvectors=True,
     )
     W_in, W_out = (W.detach().double().numpy() for W in (network.W_in, network.W_out))
     read = W_out[1] - W_out[0]

@@ -72,7 +72,7 @@ def _contexts(ds: Any, metrics: dict[str, Any]) -> Any:
         }
         if (place := int(here["reference"])) >= 0:
             point = ds.isel(fixed_point=place)
-            row["next_mode_ms"] = 1 / float(point["separation"] * abs(point["slow_eigenvalue"]))
+            row["next_mode_ms"] = float(point["next_time_constant"])
             for evidence in CONTEXTS:
                 row[f"{evidence}_per_s"] = 1e3 * float(
                     point["selected"].sel(evidence=f"{evidence}_coherence")

@@ -100,7 +100,7 @@ def dissect_mechanism(
         chosen = np.unique(found["reference"].values[found["reference"].values >= 0])
     linear = mechanism.linearise(network, points.isel(fixed_point=chosen))
     measures = ("kind", "n_unstable", "spectral_abscissa", "numerical_abscissa", "henrici", "amplification",
-                "amplification_time", "propagator_norm")  # fmt: skip
+                "amplification_time", "propagator_norm", "kreiss", "kreiss_bound")  # fmt: skip
     return {
         "mechanism": found,
         "nonnormality": linear[list(measures)],

@@ -66,10 +66,7 @@ def mechanism_numbers(tree: xr.DataTree) -> dict[str, Any]:
             point = ds.isel(fixed_point=place)
             for key, (variable, digits) in names.items():
                 value = float(point[variable]) if variable in point else math.nan
-                slow = (
-                    key == "separation" and str(point["kind"].item()) == "slow"
-                )  # of an eigenvalue that is 0
-                if math.isfinite(value) and not slow:
+                if math.isfinite(value):
                     numbers[key] = round(value, digits)
         if (line := _line(tree, str(name))) is not None:
             numbers["line_length"] = round(float(line["length"]), 2)
@@ -187,11 +184,12 @@ def _slow_mode(point: xr.Dataset) -> str:
         how = "decays" if tau > 0 else "grows"
         text = f"At the {kind} the slow mode {how} with a time constant of {_time(abs(tau))}"
         separation = float(point["separation"])
-        text += (
-            f", {separation:.1f} times slower than the next mode"
-            if separation > 1
-            else ", and others are slower"
-        )
+        if math.isfinite(separation):
+            text += (
+                f", {separation:.1f} times slower than the next mode"
+                if separation > 1
+                else ", and others are slower"
+            )
     if bool(point["rotating"]):
         text += "; a rotating pair of modes is slower still"
     if "alignment" in point:
