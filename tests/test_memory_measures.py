@@ -492,3 +492,16 @@ def test_histograms_integrate_to_one_and_know_the_width():
     assert np.isnan(none.sd) and int(none.n_excluded) == 3
     with pytest.raises(ValueError, match="n_bins >= 1: got 0"):
         behaviour.error_histogram(ds, n_bins=0)
+
+
+def test_bias_corrected_intervals_move_against_the_bias():
+    from neurornn.analysis.behaviour._bias_corrected import bias_corrected_interval
+
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal(100_000)
+    # replicates a tenth of a deviation too low: the interval sits as much too high, to first order exactly
+    low, high = bias_corrected_interval(0.0, z - 0.1)
+    assert (low, high) == pytest.approx((-1.96 + 0.1, 1.96 + 0.1), abs=0.03)
+    assert np.isnan(bias_corrected_interval(0.0, np.full(3, np.nan))).all()
+    assert np.isnan(bias_corrected_interval(np.nan, z)).all()
+    assert bias_corrected_interval(0.0, np.zeros(100)).tolist() == [0.0, 0.0]

@@ -13,8 +13,9 @@ from scipy.special import ndtr
 from typing_extensions import override
 
 from neurornn.analysis._plotting import axes_or_new, label, legend_beside
+from neurornn.analysis.behaviour._bias_corrected import bias_corrected_interval
 from neurornn.analysis.behaviour._binomial_fit import BinomialFit, fit_binomial
-from neurornn.analysis.behaviour._choices import as_choices, percentile_interval, wilson_interval
+from neurornn.analysis.behaviour._choices import as_choices, wilson_interval
 from neurornn.analysis.behaviour._measure import AbstractMeasure
 from neurornn.analysis.behaviour._psychometric_functions import CumulativeGaussian
 from neurornn.provenance import provenance
@@ -35,7 +36,7 @@ def contraction_bias(
     second: str = "f2",
     choice: str = "choice",
     prior_mean: float | None = None,
-    n_bootstrap: int = 200,
+    n_bootstrap: int = 400,
     seed: int = 0,
 ) -> xr.Dataset:
     r"""Probit regression of a comparison on both magnitudes and on the mean of the first.
@@ -50,7 +51,7 @@ def contraction_bias(
         = \Phi\big(b - w_1 (f_1 - \mu) + w_2 (f_2 - \mu)\big)
 
     so that the contraction is :math:`\lambda = 1 - w_1 / w_2`: 0 for a faithful memory, 1 for a subject that compares
-    with the mean alone. Intervals are 95 % percentiles of a parametric bootstrap.
+    with the mean alone. Intervals are 95 % bias-corrected percentiles of a parametric bootstrap.
 
     If both magnitudes predict every choice, as those of a faultless network, the likelihood has no maximum:
     ``separated`` is True and the parameters are NaN.
@@ -123,7 +124,11 @@ def contraction_bias(
             result[f"{name}_interval"].attrs = {"long_name": f"95 % interval of {long_name}", "units": unit}
     return result.assign_attrs(
         provenance("neurornn.ContractionBias/1")
-        | {"n_bootstrap": n_bootstrap, "bootstrap": "parametric, 95 % percentiles", "seed": seed}
+        | {
+            "n_bootstrap": n_bootstrap,
+            "bootstrap": "parametric, 95 % bias-corrected percentiles",
+            "seed": seed,
+        }
     )
 
 
@@ -213,7 +218,7 @@ def _fit(
         w1, w2 = -theta[:, 1] / scale, theta[:, 2] / scale
         with np.errstate(divide="ignore", invalid="ignore"):
             values = np.stack([w1, w2, theta[:, 0], 1 - w1 / w2, 1 / w2], axis=1)
-    intervals = percentile_interval(values[1:])
+    intervals = [bias_corrected_interval(each[0], each[1:]) for each in values.T]
     variables: dict[str, Any] = {name: ((), values[0, i]) for i, name in enumerate(_PARAMETERS)}
     variables |= {f"{name}_interval": ("interval", intervals[i]) for i, name in enumerate(_PARAMETERS)}
     return xr.Dataset(

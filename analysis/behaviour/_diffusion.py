@@ -12,6 +12,7 @@ from scipy.stats import chi2
 from typing_extensions import override
 
 from neurornn.analysis._plotting import axes_or_new, label, legend_beside
+from neurornn.analysis.behaviour._bias_corrected import bias_corrected_interval
 from neurornn.analysis.behaviour._choices import percentile_interval
 from neurornn.analysis.behaviour._diffusion_fit import binned, fit_growth, harmonics
 from neurornn.analysis.behaviour._measure import AbstractMeasure
@@ -32,7 +33,7 @@ def angular_diffusion(
     delay: str = "delay",
     target: str = "direction",
     n_harmonics: int = 2,
-    n_bootstrap: int = 200,
+    n_bootstrap: int = 400,
     seed: int = 0,
 ) -> xr.Dataset:
     r"""How fast a remembered angle diffuses, and where it drifts.
@@ -46,7 +47,8 @@ def angular_diffusion(
     diffusion coefficient :math:`D` is half the growth rate of the variance, as for a Brownian particle; :math:`v_0` is
     the variance of encoding and response. The drift field :math:`d` is the systematic motion during the delay at each
     angle, to attractors where it falls through 0; :math:`s` is a bias of the same form that does not grow. All
-    are fitted together by maximum likelihood; intervals are 95 % percentiles over resampled trials.
+    are fitted together by maximum likelihood; intervals are 95 % percentiles over resampled trials, those of the numbers
+    corrected for bias.
 
     The model lives on the line. Errors beyond 90 degrees are counted in ``n_far``: where they are more than a few, the
     angle is lost rather than diffused and a mixture (:func:`swap_errors`) describes it better.
@@ -266,7 +268,8 @@ def _fit(
     }
     variables: dict[str, Any] = {name: ((), each[0]) for name, each in estimates.items()}
     variables |= {
-        f"{name}_interval": ("interval", percentile_interval(each[1:])) for name, each in estimates.items()
+        f"{name}_interval": ("interval", bias_corrected_interval(each[0], each[1:]))
+        for name, each in estimates.items()
     }
     return xr.Dataset(
         variables
