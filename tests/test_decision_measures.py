@@ -456,6 +456,9 @@ def test_figures_are_labelled_and_show_everything():
     )
     found = behaviour.chronometric(ds, "c")
     assert drawn(behaviour.plot_chronometric(found)) == ("|c|", "mean reaction time (ms)")
+    few = trials(c=[0.1, 0.1, 0.4], reaction_time=[200.0, 900.0, 300.0], correct=[1, 1, 1])
+    axes = behaviour.plot_chronometric(behaviour.chronometric(few, "c"))  # the interval is -3,897 to 4,997 ms
+    assert axes.get_ylim() == (0.0, 880.0)
     axes = behaviour.plot_quantile_probability(found)
     assert drawn(axes) == ("probability of the response", "quantile of the reaction time (ms)")
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["0.1", "0.3", "0.5", "0.7", "0.9"]

@@ -150,6 +150,8 @@ def chronometric(
 def plot_chronometric(ds: xr.Dataset, *, ax: "Axes | None" = None) -> "Axes":
     """Mean reaction times with intervals: filled for correct choices, open and dashed for errors.
 
+    The ordinate ends at 0 and at 1.6 times the longest mean, where intervals of a few trials may be cut.
+
     Args:
         ds: Result of :func:`chronometric`.
         ax: Axes to draw on; of a new figure if None.
@@ -183,6 +185,9 @@ def plot_chronometric(ds: xr.Dataset, *, ax: "Axes | None" = None) -> "Axes":
         axes.minorticks_off()
         axes.set_xticks(place, [value_text(float(value)) for value in x], rotation=45)
     axes.set(xlabel=label(ds["strength"]), ylabel=label(ds["mean"]))
+    low, high = axes.get_ylim()  # the interval of two trials may end below 0 and far above all means
+    longest = float(np.nanmax(ds["mean"].values))
+    axes.set_ylim(max(low, 0.0), min(high, 1.6 * longest))
     legend_beside(axes, **({"title": label(ds["group"])} if grouped else {}))
     return axes
 
