@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
 from neurornn import tasks
 from neurornn.tasks.suites import (
@@ -368,6 +369,24 @@ def test_directions_that_are_held_out_are_shown_in_tests_alone(rule):
     train, test = (task.sample(500, seed=0, split=split).conditions[name] for split in ("train", "test"))
     assert not ((train > 80) & (train < 130)).any()
     assert ((test >= 80) & (test <= 130)).all()
+
+
+def test_accuracy_is_measured_by_rule_in_the_order_of_the_suite():
+    some = YANG.sample(100, seed=0, balanced=True)
+    output = policy(YANG, some.conditions["rule"], some.inputs.numpy())
+    output[some.conditions["rule"] == "dm2"] = 0.0
+    judged = xr.Dataset(
+        coords={
+            "rule": ("trial", some.conditions["rule"]),
+            **{name: ("trial", values) for name, values in YANG.behaviour(some, output).items()},
+        }
+    )
+    results = YANG.analyse(judged)
+    found = results["accuracy by rule"].to_dataset()
+    assert tuple(found["group"].values) == RULES
+    np.testing.assert_array_equal(found["accuracy"], [float(rule != "dm2") for rule in RULES])
+    axes = YANG.plot(results).axes[0]
+    assert tuple(text.get_text() for text in axes.get_yticklabels()) == RULES and axes.yaxis_inverted()
 
 
 def test_settings_that_cannot_be_are_refused():

@@ -15,10 +15,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn._words import did_you_mean
-from neurornn.analysis.behaviour import AbstractMeasure, Accuracy
+from neurornn.analysis.behaviour import AbstractMeasure
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._given import replacement
 from neurornn.tasks._timing import Fixed, as_timing, to_steps
+from neurornn.tasks.suites._by_rule import ByRule
 from neurornn.tasks.suites._plan import EPOCHS, Plan
 from neurornn.tasks.suites._ring_task import AbstractRingTask
 from neurornn.tasks.suites._schedules import AbstractSchedule, Interleaved
@@ -180,7 +181,7 @@ class AbstractSuite(AbstractRingTask):
     @property
     @override
     def measures(self) -> Mapping[str, AbstractMeasure]:
-        return {"accuracy by rule": Accuracy("rule")}
+        return {"accuracy by rule": ByRule(tuple(self.members))}
 
     @override
     def probe_inputs(self) -> dict[str, Float[Tensor, " input"]]:

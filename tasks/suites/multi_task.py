@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from neurornn.connectivity import Identity
 from neurornn.recipe import Recipe
 from neurornn.tasks._registry import register
 from neurornn.tasks.suites import yang_tasks as yang
@@ -81,8 +82,10 @@ class MultiTask(AbstractSuite):
         return Recipe(
             n_units=256,
             excitatory=None,
+            form="rate",
+            init=Identity(0.5),
             sigma_rec=0.05,
-            learning_rate=1e-3,
             n_steps=40_000,
+            clip_norm=0.3,
             validate_every=1000,
         )
