@@ -29,6 +29,7 @@ class System:
         dt: Time step in ms, used for the stability of the map and nowhere else.
         bounded: Whether the drift points inwards far away, in the sense of :func:`freeze`.
         device: Where it is evaluated.
+        extent: Largest modulus of each unit at a fixed point, if it is known.
     """
 
     velocity: Callable[[Tensor, Tensor], Tensor]
@@ -37,6 +38,7 @@ class System:
     dt: float
     bounded: bool
     device: torch.device
+    extent: Tensor | None = None
 
     @property
     def block(self) -> int:
@@ -166,6 +168,7 @@ def freeze(network: HasDrift, n_units: int, *, bounded: bool | None = None) -> S
         dt=float(network.dt),
         bounded=bounded,
         device=device,
+        extent=getattr(twin, "extent", None),
     )
 
 

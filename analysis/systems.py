@@ -6,7 +6,8 @@ in ms. The classes of this module make such objects of what people have.
 
 __all__ = ["Drift", "HasDrift", "StepMap", "from_cell"]
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, final
 
 import torch
@@ -133,6 +134,8 @@ class StepMap(_System):
         dt: Duration of a step in ms.
         module: Module whose weights the function uses; see :class:`Drift`.
         bounded: Whether the map takes all states far away inwards, so that indices of fixed points add up to 1.
+        extent: Largest modulus of each unit that a fixed point can have, if it is known. Beyond it a gate that is
+            open to the last digit makes any state look at rest.
 
     Raises:
         TypeError: If the function cannot be called.
@@ -145,6 +148,24 @@ class StepMap(_System):
         >>> points.state.values.round(6).ravel().tolist(), points.stable_map.values.tolist()
         ([-0.957504, 0.957504, 0.0], [True, True, False])
     """
+
+    def __init__(
+        self,
+        function: Callable[..., Tensor],
+        *,
+        n_units: int,
+        n_inputs: int = 0,
+        dt: float = 1.0,
+        module: nn.Module | None = None,
+        bounded: bool = False,
+        extent: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__(function, n_units=n_units, n_inputs=n_inputs, dt=dt, module=module, bounded=bounded)
+        self.extent = None if extent is None else torch.tensor(extent, dtype=torch.float64)
+        if self.extent is not None and not (
+            self.extent.shape == (n_units,) and bool((self.extent > 0).all())
+        ):
+            raise ValueError(f"extent needs {n_units} numbers above 0: got {extent}.")
 
     def drift(self, state: Tensor, input: Tensor) -> Tensor:
         """Displacement by one step over its duration.
@@ -196,13 +217,16 @@ def from_cell(cell: nn.Module, *, dt: float = 1.0) -> StepMap:
             "Only a layer of one level, one direction and without projection is a map of one state: got "
             f"num_layers={layer.num_layers}, bidirectional={layer.bidirectional}, proj_size={layer.proj_size}."
         )
+    bounded, n = getattr(cell, "nonlinearity", "tanh") == "tanh", layer.hidden_size
+    memory = [math.inf] * n if step is _lstm else []
     return StepMap(
         step,
-        n_units=layer.hidden_size * (2 if step is _lstm else 1),
+        n_units=n + len(memory),
         n_inputs=layer.input_size,
         dt=dt,
         module=cell,
-        bounded=getattr(cell, "nonlinearity", "tanh") == "tanh",
+        bounded=bounded,
+        extent=[1.0] * n + memory if bounded else None,  # hidden states at rest are means of values of tanh
     )
 
 

@@ -210,3 +210,19 @@ def test_a_step_of_ones_own_is_not_taken_for_a_cell():
     own = StepMap(lambda module, h, u: 0.5 * module(u, h), n_units=3, n_inputs=2, module=cell)
     reason = enclosure_of(freeze(own, 3), torch.tensor(INPUT, dtype=torch.float64))
     assert reason == "none: no bounds on the Jacobian of StepMap are known"
+
+
+def test_a_gate_open_to_the_last_digit_makes_no_fixed_points_where_none_can_be():
+    """Where the keep gate rounds to 1 any state looks at rest; hidden states at rest are averages of values of tanh."""
+    torch.manual_seed(1)
+    cell = torch.nn.GRUCell(2, 6).requires_grad_(False)
+    for weight in cell.parameters():
+        weight *= 8
+    system = from_cell(cell)
+    far = 40 * torch.randn(100, 6, dtype=torch.float64)
+    speed = system.double().drift(far, torch.zeros(2, dtype=torch.float64)).norm(dim=1)
+    assert (speed == 0).any()  # the trap is there
+    found = fixed_points.find(system, candidates=torch.cat([far, far / 40]))
+    assert found.completeness.item() == "consistent" and float(abs(found.state).max()) <= 1
+    with pytest.raises(ValueError, match="extent needs 2 numbers above 0"):
+        StepMap(lambda h, u: h, n_units=2, extent=[1.0])

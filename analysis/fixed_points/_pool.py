@@ -174,6 +174,9 @@ class Pool:
 
     def _absorb(self, solved: Solved) -> NDArray[np.int64]:
         label = np.full(len(solved.state), -1, dtype=np.int64)
+        if self.system.extent is not None:
+            outside = (solved.state.abs() > self.system.extent.to(solved.state.device)).any(1)
+            solved.status[outside] = LOST
         for status, absorb in ((FIXED, self._absorb_fixed), (SLOW, self._absorb_slow)):
             rows = (solved.status == status).nonzero().squeeze(1)
             if rows.numel():
