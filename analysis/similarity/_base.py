@@ -4,7 +4,7 @@ __all__ = ["INVARIANCES", "AbstractSimilarity", "Folds", "Scores", "condition_fo
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple, final
+from typing import ClassVar, NamedTuple, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -176,7 +176,7 @@ def _checked(data: ArrayLike, who: str, splits: bool, name: str) -> NDArray[np.f
     return array
 
 
-def _checked_folds(folds: Any, n_conditions: int) -> Folds:
+def _checked_folds(folds: Folds, n_conditions: int) -> Folds:
     checked = []
     for k, fold in enumerate(folds):
         train, test = (np.asarray(part) for part in fold)

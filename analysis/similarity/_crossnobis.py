@@ -1,0 +1,115 @@
+r"""Representational similarity from distances that noise does not inflate."""
+
+__all__ = ["Crossnobis"]
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, final
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.covariance import ledoit_wolf
+from typing_extensions import override
+
+from neurornn.analysis.similarity._base import AbstractSimilarity, Folds, Scores
+from neurornn.analysis.similarity._rdm import Comparison, compare_rdms, pairs, patterns_of, squared_distances
+
+
+@final
+@dataclass(frozen=True)
+class Crossnobis(AbstractSimilarity):
+    r"""Correlation of cross-validated Mahalanobis distances.
+
+    Both arrays start with an axis of splits, ``(split, condition, time, unit)``: averages over separate trials, two halves or
+    more. The distance multiplies differences of different splits, so that their independent noise averages out,
+
+    .. math:: d_{ij} = \frac{1}{M (M - 1)} \sum_{m \ne l} (x_i^m - x_j^m)^\top \Sigma^{-1} (x_i^l - x_j^l)
+
+    where :math:`x_i^m` is pattern :math:`i` in split :math:`m` of :math:`M` and :math:`\Sigma` is the covariance of the noise, that of the
+    splits about their mean. Without any difference between two patterns :math:`d_{ij}` is 0 on average; single values can be
+    negative and stay so. The value is the cosine or correlation between the :math:`d_{ij}` of the two populations.
+    A population with identical splits, such as a network without noise, has no :math:`\Sigma`: its distances are plain
+    squared distances.
+
+    Args:
+        noise: ``"shrunk"``: covariance shrunk towards equal variances by the rule of Ledoit and Wolf; ``"diagonal"``:
+            variances only; ``"none"``: no weighting, the cross-validated squared distance.
+        comparison: ``"cosine"``, which uses that 0 means no difference, ``"pearson"`` or ``"spearman"``.
+        patterns: ``"state"``: one condition at one time; ``"condition"``: the time course of a condition, distances added
+            over time.
+
+    Raises:
+        ValueError: If one of the three is something else.
+
+    References:
+        On the distribution of cross-validated Mahalanobis distances (Diedrichsen et al., 2016)
+        https://arxiv.org/abs/1607.01371
+        A well-conditioned estimator for large-dimensional covariance matrices (Ledoit & Wolf, 2004)
+        https://doi.org/10.1016/S0047-259X(03)00096-4
+
+    Examples:
+        Two halves of four conditions, one of which is what the other is in another population:
+
+        >>> signal = np.array([0.0, 1.0, 2.0, 4.0])[:, None, None]              # 4 conditions, 1 time, 1 unit
+        >>> halves = np.stack([signal, signal + [[[0.1]], [[-0.1]], [[0.1]], [[-0.1]]]])
+        >>> round(Crossnobis().score(halves, 3.0 * halves).value, 6)
+        1.0
+    """
+
+    noise: Literal["shrunk", "diagonal", "none"] = "shrunk"
+    comparison: Comparison = "cosine"
+    patterns: Literal["state", "condition"] = "state"
+
+    name: ClassVar[str] = "crossnobis RSA"
+    needs_splits: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        for field, known in (
+            ("noise", ("shrunk", "diagonal", "none")),
+            ("comparison", ("pearson", "spearman", "cosine")),
+            ("patterns", ("state", "condition")),
+        ):
+            if getattr(self, field) not in known:
+                raise ValueError(f"{field} must be one of {known}: got {getattr(self, field)!r}.")
+
+    @property
+    @override
+    def invariances(self) -> tuple[str, ...]:
+        """Rotations and one gain, or with ``noise="diagonal"`` the gain of every unit."""
+        shared = ("unit permutation", "scale", "offset", "condition permutation", "time permutation")
+        return (*shared, "unit scale") if self.noise == "diagonal" else (*shared, "rotation")
+
+    @override
+    def _score(self, X: NDArray[np.float64], Y: NDArray[np.float64], folds: Folds) -> Scores:
+        model, brain = (self._dissimilarities(each) for each in (X, Y))
+        return Scores(compare_rdms(model, brain, self.comparison))
+
+    def _dissimilarities(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        weighted = X @ self._weights(X)
+        splits = [patterns_of(each - each.mean((0, 1)), self.patterns) for each in weighted]
+        total = squared_distances(np.sum(splits, axis=0))
+        same = np.sum([squared_distances(each) for each in splits], axis=0)
+        n = len(splits)
+        return pairs(total - same) / (n * (n - 1))
+
+    def _weights(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A square root of the inverse covariance of the noise, ``(unit, unit)``."""
+        n_splits, n_units = len(X), X.shape[-1]
+        residual = (X - X.mean(0)).reshape(-1, n_units)
+        if self.noise == "none" or np.abs(residual).max() <= 1e-12 * np.abs(X).max():
+            return np.eye(n_units)
+        residual = residual * (n_splits / (n_splits - 1)) ** 0.5  # the mean took one degree of freedom of n
+        if self.noise == "diagonal":
+            variance = (residual**2).mean(0)
+            silent = int((variance == 0).sum())
+            if silent:
+                raise ValueError(
+                    f"{silent} units are the same in all splits and others are not: their noise has no variance to divide by. "
+                    "Leave them out, or use noise='shrunk'."
+                )
+            return np.diag(variance**-0.5)
+        values, vectors = np.linalg.eigh(ledoit_wolf(residual, assume_centered=True)[0])
+        if values[0] <= 1e-12 * values[-1]:
+            raise ValueError(
+                "The covariance of the noise is singular even after shrinking: units copy each other. Leave the copies out."
+            )
+        return np.asarray((vectors / np.sqrt(values)) @ vectors.T, dtype=np.float64)
