@@ -1,0 +1,304 @@
+"""Recordings from arrays: spike times, or activity already in bins."""
+
+__all__ = ["binned", "spikes"]
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from neurornn.provenance import provenance
+from neurornn.recordings._events import TRIAL_CLOCK
+from neurornn.recordings._schema import BINNED, SPIKES, check, check_structure
+
+_UNITS = {"reaction_time": "ms", "session_time": "ms"}  # the behaviour that has one
+
+
+def spikes(
+    times: ArrayLike | Sequence[Any],
+    trial: ArrayLike | None = None,
+    unit: ArrayLike | None = None,
+    *,
+    start: ArrayLike,
+    stop: ArrayLike,
+    conditions: Mapping[str, ArrayLike] | None = None,
+    events: Mapping[str, ArrayLike] | None = None,
+    unit_ids: ArrayLike | None = None,
+    about_units: Mapping[str, ArrayLike] | None = None,
+    session: ArrayLike | None = None,
+    unit_session: ArrayLike | None = None,
+) -> xr.Dataset:
+    """A recording of spikes from arrays.
+
+    The spikes come in one of three ways:
+
+    * flat: ``times``, ``trial`` and ``unit`` with one entry for each spike, the latter two counted from 0;
+    * in lists: ``times[trial][unit]`` holds the spike times of a unit in a trial, None where it was not recorded;
+    * one unit at a time: ``times[trial]`` holds those of the only unit of the trial, and ``unit`` says which it is,
+      one entry for each trial. Each unit is then a session of its own unless sessions are given.
+
+    Args:
+        times: Spike times in ms on the trial clock.
+        trial: Trial of each spike, only if flat.
+        unit: Unit of each spike, or of each trial.
+        start: Where observation starts in each trial, in ms on the trial clock; one number serves all.
+        stop: Where it ends.
+        conditions: Conditions and behaviour, one value for each trial.
+        events: Events, each a time in ms on the trial clock for each trial, NaN where it did not happen.
+        unit_ids: Unique ids; the positions if None.
+        about_units: Area, subject and the like, one value for each unit.
+        session: Session of each trial.
+        unit_session: Session of each unit: it was recorded in the trials of that session.
+
+    Returns:
+        A recording in the form of spikes; see :func:`check`.
+
+    Raises:
+        ValueError: If the arrays do not fit together or spikes lie outside their trials.
+
+    Examples:
+        >>> ds = spikes([5.0, 1.0, 3.0], trial=[0, 0, 1], unit=[0, 0, 1], start=0.0, stop=[10.0, 10.0])
+        >>> ds.spike_time.values.tolist(), ds.spike_unit.values.tolist()
+        ([1.0, 5.0, 3.0], [0, 0, 1])
+    """
+    given = [np.size(each) for each in (start, stop, session) if each is not None and np.ndim(each)]
+    given += [np.size(each) for each in [*(conditions or {}).values(), *(events or {}).values()]]
+    if trial is not None:
+        if unit is None:
+            raise ValueError("Flat spikes need the unit of each as well as its trial.")
+        time, of_trial, of_unit = (
+            _numbers("times", times),
+            _positions("trial", trial),
+            _positions("unit", unit),
+        )
+        if not time.shape == of_trial.shape == of_unit.shape:
+            raise ValueError(
+                f"times, trial and unit must have one entry for each spike: got {time.size}, {of_trial.size}, "
+                f"{of_unit.size}."
+            )
+        n_trials = given[0] if given else int(of_trial.max(initial=-1)) + 1
+        n_units = np.size(unit_ids) if unit_ids is not None else int(of_unit.max(initial=-1)) + 1
+        if unit_ids is None:
+            n_units = max([n_units, *(np.size(each) for each in (about_units or {}).values())])
+    elif unit is not None:
+        which = _positions("unit", unit)
+        n_trials = len(times)  # type: ignore[arg-type]
+        if which.size != n_trials:
+            raise ValueError(
+                f"There are {n_trials} trials and {which.size} units: one for each trial is needed."
+            )
+        time, of_trial = _joined(times)
+        of_unit = which[of_trial]
+        n_units = np.size(unit_ids) if unit_ids is not None else int(which.max(initial=-1)) + 1
+        if session is None and unit_session is None:
+            session, unit_session = which, np.arange(n_units)
+    else:
+        time, of_trial, of_unit, session, unit_session, n_units = _from_lists(times, session, unit_session)
+        n_trials = len(times)  # type: ignore[arg-type]
+    order = np.lexsort((time, of_unit, of_trial))
+    ids = np.arange(n_units) if unit_ids is None else np.asarray(unit_ids)
+    coords = _trial_coords(n_trials, conditions, events, session) | _unit_coords(
+        ids, about_units, unit_session
+    )
+    for name, values in (("start", start), ("stop", stop)):
+        label = {"units": "ms", "long_name": f"{name} of observation"}
+        full = (
+            np.broadcast_to(_numbers(name, values), n_trials)
+            if np.size(values) == 1
+            else _numbers(name, values)
+        )
+        coords[name] = ("trial", full.copy(), label)
+    _check_sizes(coords, n_trials, ids.size)
+    ds = xr.Dataset(
+        {
+            "spike_time": ("spike", time[order], {"units": "ms", "long_name": "time of spike"}),
+            "spike_trial": ("spike", of_trial[order].astype(np.int32), {"long_name": "trial of spike"}),
+            "spike_unit": ("spike", of_unit[order].astype(np.int32), {"long_name": "unit of spike"}),
+        },
+        coords,
+        provenance(SPIKES),
+    )
+    check(ds)
+    return ds
+
+
+def binned(
+    values: ArrayLike,
+    time: ArrayLike,
+    *,
+    variable: str = "rate",
+    aligned_to: str = TRIAL_CLOCK,
+    conditions: Mapping[str, ArrayLike] | None = None,
+    events: Mapping[str, ArrayLike] | None = None,
+    unit_ids: ArrayLike | None = None,
+    about_units: Mapping[str, ArrayLike] | None = None,
+    session: ArrayLike | None = None,
+    unit_session: ArrayLike | None = None,
+) -> xr.Dataset:
+    """A recording of binned activity from arrays.
+
+    Args:
+        values: Activity ``(trial, time, unit)``, NaN where there is none.
+        time: Start of each bin in ms.
+        variable: ``"rate"`` in Hz, or ``"counts"`` of spikes.
+        aligned_to: Event that time is counted from; ``"trial"`` is the clock of the trial.
+        conditions: Conditions and behaviour, one value for each trial.
+        events: Events, each a time in ms on the trial clock for each trial, NaN where it did not happen.
+        unit_ids: Unique ids; the positions if None.
+        about_units: Area, subject and the like, one value for each unit.
+        session: Session of each trial.
+        unit_session: Session of each unit.
+
+    Returns:
+        A recording in binned form; see :func:`check`.
+
+    Raises:
+        ValueError: If the arrays do not fit together.
+
+    Examples:
+        >>> ds = binned(np.ones((2, 5, 3)), np.arange(5) * 10.0, conditions={"choice": [1, -1]})
+        >>> ds.rate.dims, ds.attrs["dt"]
+        (('trial', 'time', 'unit'), 10.0)
+    """
+    array = np.asarray(values)
+    if array.ndim != 3 or array.dtype.kind not in "iuf":
+        raise ValueError(
+            f"values must be numbers (trial, time, unit): got {array.dtype} of shape {array.shape}."
+        )
+    if variable not in ("rate", "counts"):
+        raise ValueError(f"variable must be 'rate' or 'counts': got '{variable}'.")
+    start = _numbers("time", time)
+    if start.shape != array.shape[1:2]:
+        raise ValueError(
+            f"values has {array.shape[1]} bins and time {start.size}: one start of each is needed."
+        )
+    ids = np.arange(array.shape[2]) if unit_ids is None else np.asarray(unit_ids)
+    coords = _trial_coords(len(array), conditions, events, session) | _unit_coords(
+        ids, about_units, unit_session
+    )
+    _check_sizes(coords, len(array), array.shape[2])
+    coords["time"] = ("time", start, time_attributes(aligned_to))
+    ds = xr.Dataset(
+        {variable: (("trial", "time", "unit"), array, ACTIVITY[variable])}, coords, provenance(BINNED)
+    )
+    if start.size > 1:
+        ds.attrs["dt"] = float(start[1] - start[0])
+    check_structure(ds)
+    return ds
+
+
+ACTIVITY = {
+    "rate": {"units": "Hz", "long_name": "firing rate"},
+    "counts": {"units": "1", "long_name": "spikes in bin"},
+}
+
+
+def time_attributes(aligned_to: str) -> dict[str, str]:
+    """Attributes of the time axis."""
+    since = "trial onset" if aligned_to == TRIAL_CLOCK else aligned_to.replace("_", " ")
+    return {"units": "ms", "long_name": f"time from {since}", "aligned_to": aligned_to}
+
+
+def _from_lists(
+    times: Any,  # noqa: ANN401
+    session: ArrayLike | None,
+    unit_session: ArrayLike | None,
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], ArrayLike | None, ArrayLike | None, int]:
+    widths = {len(row) for row in times}
+    if len(widths) > 1:
+        raise ValueError(
+            f"times[trial] must have one entry for each unit: got {min(widths)} to {max(widths)}. Put None where a "
+            "unit was not recorded."
+        )
+    n_units = widths.pop() if widths else 0
+    absent = np.array([[cell is None for cell in row] for row in times], dtype=bool).reshape(
+        len(times), n_units
+    )
+    if absent.any() and session is None and unit_session is None:
+        patterns, first, of_trial = np.unique(~absent, axis=0, return_index=True, return_inverse=True)
+        rank = np.argsort(np.argsort(first))  # sessions are numbered as they come
+        if (patterns.sum(0) > 1).any():
+            raise ValueError(
+                "Some units were recorded in only some trials of those they share with others, so sessions cannot "
+                "be told from the gaps. Give session and unit_session, and binned activity for anything else."
+            )
+        session, unit_session = rank[of_trial.reshape(-1)], rank[patterns.argmax(0)]
+    elif absent.any():
+        if session is None or unit_session is None:
+            raise ValueError("Give both session and unit_session, or neither.")
+        elsewhere = np.asarray(session)[:, None] != np.asarray(unit_session)[None, :]
+        if (absent & ~elsewhere).any():
+            raise ValueError(
+                "times is None for a unit in a trial of its own session. Put an empty list there."
+            )
+    cells = [[] if cell is None else cell for row in times for cell in row]
+    time, cell = _joined(cells)
+    width = max(n_units, 1)
+    return time, cell // width, cell % width, session, unit_session, n_units
+
+
+def _joined(lists: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:  # noqa: ANN401
+    arrays = [_numbers("times", each) for each in lists]
+    sizes = [each.size for each in arrays]
+    time = np.concatenate(arrays) if arrays else np.zeros(0)
+    return time, np.repeat(np.arange(len(arrays)), sizes)
+
+
+def _trial_coords(
+    n_trials: int,
+    conditions: Mapping[str, ArrayLike] | None,
+    events: Mapping[str, ArrayLike] | None,
+    session: ArrayLike | None,
+) -> dict[str, Any]:
+    coords: dict[str, Any] = {"trial": np.arange(n_trials)}
+    for name, values in (conditions or {}).items():
+        label = {"long_name": name.replace("_", " "), "units": _UNITS.get(name, "1")}
+        coords[name] = ("trial", np.asarray(values), label)
+    for name, values in (events or {}).items():
+        label = {"units": "ms", "long_name": f"time of {name.replace('_', ' ')}"}
+        coords[f"event_{name}"] = ("trial", _numbers(f"event '{name}'", values), label)
+    if session is not None:
+        coords["session"] = ("trial", np.asarray(session), {"long_name": "session"})
+    return coords
+
+
+def _unit_coords(
+    ids: NDArray[Any], about: Mapping[str, ArrayLike] | None, unit_session: ArrayLike | None
+) -> dict[str, Any]:
+    coords: dict[str, Any] = {"unit": ids}
+    for name, values in (about or {}).items():
+        coords[name] = ("unit", np.asarray(values), {"long_name": name.replace("_", " ")})
+    if unit_session is not None:
+        coords["unit_session"] = ("unit", np.asarray(unit_session), {"long_name": "session of unit"})
+    return coords
+
+
+def _check_sizes(coords: Mapping[str, Any], n_trials: int, n_units: int) -> None:
+    for name, value in coords.items():
+        dim, values = value[:2] if isinstance(value, tuple) else (name, value)
+        size = n_trials if dim == "trial" else n_units
+        if np.shape(values) != (size,):
+            raise ValueError(
+                f"'{name}' has shape {np.shape(values)}: one value for each of {size} {dim}s is needed."
+            )
+        if np.asarray(values).dtype.kind == "O":
+            raise ValueError(
+                f"'{name}' mixes types: {values!r:.60}. Use numbers (NaN where missing) or text."
+            )
+
+
+def _numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be numbers in ms: {error}.") from error
+    return array.reshape(-1) if array.ndim == 0 or array.size == 0 else array
+
+
+def _positions(name: str, values: ArrayLike) -> NDArray[np.int64]:
+    array = np.asarray(values)
+    if array.size and array.dtype.kind not in "iu":
+        raise ValueError(f"{name} must be positions, whole numbers from 0: got {array.dtype}.")
+    return array.astype(np.int64).reshape(-1)
