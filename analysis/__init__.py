@@ -3,6 +3,7 @@
 __all__ = [
     "attractors",
     "behaviour",
+    "compare",
     "continuation",
     "cycles",
     "decoding",
@@ -15,9 +16,12 @@ __all__ = [
     "lyapunov",
     "mechanism",
     "pca",
+    "selectivity",
+    "similarity",
     "subspaces",
     "surrogates",
     "systems",
+    "task_variance",
     "tdr",
 ]
 
@@ -27,6 +31,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from neurornn.analysis import attractors as attractors
     from neurornn.analysis import behaviour as behaviour
+    from neurornn.analysis import compare as compare
     from neurornn.analysis import continuation as continuation
     from neurornn.analysis import cycles as cycles
     from neurornn.analysis import decoding as decoding
@@ -39,9 +44,12 @@ if TYPE_CHECKING:
     from neurornn.analysis import lyapunov as lyapunov
     from neurornn.analysis import mechanism as mechanism
     from neurornn.analysis import pca as pca
+    from neurornn.analysis import selectivity as selectivity
+    from neurornn.analysis import similarity as similarity
     from neurornn.analysis import subspaces as subspaces
     from neurornn.analysis import surrogates as surrogates
     from neurornn.analysis import systems as systems
+    from neurornn.analysis import task_variance as task_variance
     from neurornn.analysis import tdr as tdr
 
 

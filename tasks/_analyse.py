@@ -4,12 +4,15 @@ __all__ = ["drawn", "measured"]
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import xarray as xr
-from matplotlib.figure import Figure
 
 from neurornn.analysis.behaviour import AbstractMeasure
 from neurornn.provenance import provenance
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _PANEL = (4.2, 3.4)  # inches
 
@@ -44,7 +47,7 @@ def measured(task: str, measures: Mapping[str, AbstractMeasure], dataset: xr.Dat
     return tree
 
 
-def drawn(measures: Mapping[str, AbstractMeasure], results: xr.DataTree) -> Figure:
+def drawn(measures: Mapping[str, AbstractMeasure], results: xr.DataTree) -> "Figure":
     """A panel for each measure, at most three in a row.
 
     Args:
@@ -57,6 +60,8 @@ def drawn(measures: Mapping[str, AbstractMeasure], results: xr.DataTree) -> Figu
     Raises:
         ValueError: If the results are of other measures.
     """
+    from matplotlib.figure import Figure  # only when something is drawn
+
     titles = list(results.children)
     if not titles or not set(titles) <= set(measures):
         raise ValueError(

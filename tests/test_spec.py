@@ -132,8 +132,8 @@ def test_the_page_of_a_task_shows_every_value_as_it_may_be_written(name):
     assert set(shown) == fields
     base = name.rpartition("-v")[0]
     for key, value in shown.items():
-        assert make_task(f"{base}:{key}={value}", dt=20.0) == task
-    assert make_task(f"{name}:" + ",".join(f"{k}={v}" for k, v in shown.items()), dt=20.0) == task
+        assert make_task(f"{base}:{key}={value}", dt=task.dt) == task
+    assert make_task(f"{name}:" + ",".join(f"{k}={v}" for k, v in shown.items()), dt=task.dt) == task
 
 
 def test_the_page_of_a_task_explains_every_parameter():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtri
 from typing_extensions import override
 
 from neurornn.analysis._plotting import axes_or_new, label, legend_beside
@@ -260,7 +260,7 @@ def _fit(
     n = np.bincount(place, minlength=centres.size)
     squares = np.bincount(place, weights=residual**2, minlength=centres.size)
     observed = squares / n
-    ends = squares[:, None] / chi2.ppf([0.975, 0.025], n[:, None])
+    ends = squares[:, None] / chdtri(n[:, None], [0.025, 0.975])
     estimates = {
         "diffusion": fit.diffusion,
         "initial_variance": fit.initial,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtri
 from typing_extensions import override
 
 from neurornn.analysis._plotting import axes_or_new, label, legend_beside
@@ -92,8 +92,8 @@ def integration_error(
     degrees = len(kept) * kept.shape[2]
     ends = np.stack(
         [
-            degrees * mean_square / chi2.ppf(0.975, degrees),
-            degrees * mean_square / chi2.ppf(0.025, degrees),
+            degrees * mean_square / chdtri(degrees, 0.025),
+            degrees * mean_square / chdtri(degrees, 0.975),
         ],
         axis=1,
     )

@@ -81,7 +81,11 @@ class Pool:
     def __init__(self, system: System, input: Tensor, candidates: Tensor, effort: Effort) -> None:
         self.system, self.input, self.effort = system, input, effort
         self.held = held(system, input)
-        self.rate = _newton.typical_rate(system, input, candidates)
+        possible = candidates
+        if system.extent is not None:
+            extent = system.extent.to(candidates.device)
+            possible = candidates.clamp(-extent, extent)
+        self.rate = _newton.typical_rate(system, input, possible)
         reach = (candidates - candidates.mean(0)).square().sum(1).mean().sqrt().item()
         alone = reach <= 1e-6 * (1 + candidates.norm(dim=1).max().item())
         self.reach = system.n_units**0.5 if alone else reach

@@ -24,6 +24,9 @@ PARTS: dict[str, type] = {
     "choice": tasks.Choice,
     "ring": tasks.RingCode,
     "cosine": tasks.CosineCode,
+    "interleaved": tasks.Interleaved,
+    "blocked": tasks.Blocked,
+    "sequential": tasks.Sequential,
 }
 _WIDTH = 100
 
@@ -189,7 +192,9 @@ def _written(value: Any) -> str:  # noqa: ANN401
         return f"[{','.join(map(_written, value))}]"
     if value is None or isinstance(value, bool):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    return str(value)
 
 
 def _wrapped(text: str, *, first: str, indent: int) -> list[str]:

@@ -4,7 +4,7 @@ __all__ = ["FlipFlop"]
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,9 +14,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, BitAccuracy, TransitionTimes
+from neurornn.recipe import Recipe
 from neurornn.tasks._behaviour import as_array, window
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import Timing, TruncatedExponential, as_timing, to_steps
@@ -147,6 +149,11 @@ class FlipFlop(AbstractTask):
         count = judged.sum((1, 2))
         performance = np.divide(right, count, out=np.full(count.shape, np.nan), where=count > 0)
         return {"performance": performance, "correct": (right == count) & (count > 0)}
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.99, n_steps=2000)
 
     @property
     @override

@@ -2,11 +2,13 @@
 
 __all__ = ["LineIntegrator"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from typing_extensions import override
 
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks.dynamics._space import AbstractSpaceIntegration
 from neurornn.trials import Trials
@@ -43,3 +45,8 @@ class LineIntegrator(AbstractSpaceIntegration):
     @override
     def _generate(self, draws: TrialDraws) -> Trials:
         return self._free(draws, 1)
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.97, n_steps=2000)

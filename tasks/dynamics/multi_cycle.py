@@ -3,7 +3,7 @@
 __all__ = ["MultiCycle"]
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,9 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import override
 
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import cosine, one_hot
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import as_timing
 from neurornn.tasks.dynamics._oscillation import AbstractOscillation
@@ -98,6 +100,11 @@ class MultiCycle(AbstractOscillation):
             mask=epochs.valid,
             units={"produced_frequency": "Hz", "phase_error": "degree"},
         )
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95)
 
     @override
     def probe_inputs(self) -> dict[str, Float[Tensor, " input"]]:

@@ -4,17 +4,19 @@ __all__ = ["RingIntegrator"]
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, IntegrationError, MeanBy
+from neurornn.recipe import Recipe
 from neurornn.tasks._behaviour import as_array
 from neurornn.tasks._codes import AbstractDirectionCode, CosineCode
 from neurornn.tasks._decoding import angular_error
 from neurornn.tasks._draws import TrialDraws
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing
 from neurornn.tasks.dynamics._integration import AbstractIntegration
@@ -95,6 +97,11 @@ class RingIntegrator(AbstractIntegration):
     def _error(self, trials: Trials, output: NDArray[np.float64]) -> NDArray[np.float64]:
         asked = self.code.decode(as_array(trials, trials.targets))
         return np.asarray(np.abs(angular_error(self.code.decode(output), asked)))
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.97)
 
     @property
     @override

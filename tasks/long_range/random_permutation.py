@@ -3,7 +3,7 @@
 __all__ = ["RandomPermutation"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -14,8 +14,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks.long_range._arithmetic import check_length
 from neurornn.tasks.long_range._symbols import AbstractSymbolTask, answered, whole
@@ -116,6 +118,11 @@ class RandomPermutation(AbstractSymbolTask):
         answer = answered(trials, output)
         right = answer == trials.conditions["first_symbol"]
         return {"answer": answer, "performance": right.astype(np.float64)}
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95)
 
     @property
     @override

@@ -4,7 +4,7 @@ __all__ = ["DelayedMatchToCategory"]
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -13,7 +13,9 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, Psychometric, SignalDetection
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks.memory._match import AbstractDelayedMatch
 from neurornn.trials import Trials
@@ -148,6 +150,11 @@ class DelayedMatchToCategory(AbstractDelayedMatch):
                 -np.asarray(found["choice"], np.int64),
             ),
         }
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95, n_steps=2000)
 
     @property
     @override

@@ -3,7 +3,7 @@
 __all__ = ["DelayedComparison"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,8 +13,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, ContractionBias, PairAccuracy
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing
 from neurornn.tasks._two_choice import AbstractTwoChoice, side_of
@@ -104,6 +106,11 @@ class DelayedComparison(AbstractTwoChoice):
         """-1 for the lowest and +1 for the highest frequency of all pairs."""
         low, high = np.min(self.pairs), np.max(self.pairs)
         return 2 * (frequency - low) / (high - low) - 1
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95, n_steps=2000)
 
     @property
     @override

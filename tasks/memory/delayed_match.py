@@ -2,12 +2,14 @@
 
 __all__ = ["DelayedMatchToSample"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from typing_extensions import override
 
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks.memory._sample_test import AbstractSampleTest
 from neurornn.trials import Trials
@@ -51,3 +53,8 @@ class DelayedMatchToSample(AbstractSampleTest):
         sample = self._sample(draws)
         match, test = self._test(draws, sample)
         return self._compare(draws, sample, test, correct_choice=np.where(match, 1, -1), sought=sample)
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95, n_steps=2000)

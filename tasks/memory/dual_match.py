@@ -3,7 +3,7 @@
 __all__ = ["DualDelayedMatch"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,9 +12,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, SerialPosition, SignalDetection
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot, ring
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing
 from neurornn.tasks.memory._many_choices import AbstractManyChoices
@@ -144,6 +146,11 @@ class DualDelayedMatch(AbstractManyChoices):
             },
             units=dict.fromkeys(names, "degree"),
         )
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.9)
 
     @property
     @override

@@ -3,7 +3,7 @@
 __all__ = ["MatchABBA"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -12,7 +12,9 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks.memory._sequence_match import AbstractSequenceMatch
 from neurornn.trials import Trials
@@ -82,6 +84,11 @@ class MatchABBA(AbstractSequenceMatch):
         last = np.asarray(trials.conditions["n_distractors"], dtype=np.int64)
         there = np.take_along_axis(scores, np.maximum(last - 1, 0)[:, None], axis=1)[:, 0]
         return {**found, "second_rejected": np.where(last >= 2, there, np.nan)}
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95, n_steps=2000)
 
     @property
     @override

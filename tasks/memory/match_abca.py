@@ -2,13 +2,15 @@
 
 __all__ = ["MatchABCA"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks.memory._sequence_match import AbstractSequenceMatch
 
@@ -47,3 +49,8 @@ class MatchABCA(AbstractSequenceMatch):
     @override
     def _repeats(self, draws: TrialDraws) -> NDArray[np.bool_]:
         return np.zeros(draws.n_trials, dtype=bool)
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95, n_steps=2000)

@@ -3,7 +3,7 @@
 __all__ = ["RingMemory"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -11,8 +11,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, Diffusion, DriftField, ErrorHistogram
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Choice, Timing
 from neurornn.tasks.memory._ring_response import AbstractRingResponse
@@ -86,6 +88,11 @@ class RingMemory(AbstractRingResponse):
         )
         shown = self.code.encode(direction)[:, None] * epochs.during("stimulus")[..., None]
         return self._point(draws, epochs, inputs={"stimulus": shown}, direction=direction)
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95, n_steps=2000)
 
     @property
     @override

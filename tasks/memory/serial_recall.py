@@ -46,7 +46,7 @@ class SerialRecall(AbstractTask):
     Attributes:
         n_items: Number of different items.
         list_lengths: Lengths, all equally likely.
-        orders: ``"forward"``, ``"backward"`` or both.
+        orders: Orders that are asked for: ``"forward"``, ``"backward"`` or both.
         fixation: Duration before the list.
         item_shown: Duration of each item.
         delay: Duration between the list and the recall.

@@ -4,7 +4,7 @@ __all__ = ["CentreOut"]
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -22,10 +22,12 @@ from neurornn.analysis.behaviour import (
     SpeedProfile,
     reach_kinematics,
 )
+from neurornn.recipe import Recipe
 from neurornn.tasks._behaviour import as_array, window
 from neurornn.tasks._codes import AbstractDirectionCode, RingCode
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import Timing, Uniform, as_timing, to_steps
@@ -196,6 +198,11 @@ class CentreOut(AbstractTask):
             "correct": correct,
             "performance": correct.astype(np.float64),
         }
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95, n_steps=2000)
 
     @property
     @override

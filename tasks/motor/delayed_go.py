@@ -3,13 +3,15 @@
 __all__ = ["DelayedGo"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, Diffusion
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Choice, Timing
 from neurornn.tasks.motor._saccade import AbstractSaccade
@@ -63,6 +65,11 @@ class DelayedGo(AbstractSaccade):
         return self._saccade(
             draws, epochs, fixation=epochs.before("response"), shown=epochs.during("stimulus")
         )
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95, n_steps=2000)
 
     @property
     @override

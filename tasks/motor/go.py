@@ -2,12 +2,14 @@
 
 __all__ = ["Go"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from typing_extensions import override
 
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing, Uniform
 from neurornn.tasks.motor._saccade import AbstractSaccade
@@ -67,3 +69,8 @@ class Go(AbstractSaccade):
             fixation=epochs.before("response"),
             shown=epochs.during("stimulus", "response"),
         )
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95, n_steps=2000)

@@ -3,7 +3,7 @@
 __all__ = ["GoNogo"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,9 +13,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, MeanBy, SignalDetection
+from neurornn.recipe import Recipe
 from neurornn.tasks._behaviour import as_array, epoch_average, window
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import Timing, as_timing, to_steps
@@ -133,6 +135,11 @@ class GoNogo(AbstractTask):
             "correct": correct,
             "performance": correct.astype(np.float64),
         }
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95, n_steps=2000)
 
     @property
     @override

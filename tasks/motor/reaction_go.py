@@ -2,12 +2,14 @@
 
 __all__ = ["ReactionGo"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from typing_extensions import override
 
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing, Uniform
 from neurornn.tasks.motor._saccade import AbstractSaccade
@@ -53,3 +55,8 @@ class ReactionGo(AbstractSaccade):
             },
         )
         return self._saccade(draws, epochs, fixation=epochs.valid, shown=epochs.during("response"))
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95, n_steps=2000)

@@ -4,7 +4,7 @@ __all__ = ["ReadySetGo"]
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,8 +13,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, BayesianTiming, ProducedIntervals
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Choice, Timing, to_steps
 from neurornn.tasks.motor._production import AbstractProduction, check_pulse
@@ -91,6 +93,11 @@ class ReadySetGo(AbstractProduction):
                 "set": epochs.pulse("produce", self.pulse),
             },
         )
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95, n_steps=2000)
 
     @property
     @override

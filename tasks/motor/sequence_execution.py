@@ -3,7 +3,7 @@
 __all__ = ["SequenceExecution"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,10 +13,12 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, SerialPosition
+from neurornn.recipe import Recipe
 from neurornn.tasks._behaviour import epoch_average
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import Timing, as_timing, to_steps
@@ -153,6 +155,11 @@ class SequenceExecution(AbstractTask):
             found[f"correct_{k}"] = chosen == right
             correct &= chosen == right
         return {**found, "correct": correct, "performance": correct.astype(np.float64)}
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95, n_steps=2000)
 
     @property
     @override

@@ -4,7 +4,7 @@ __all__ = ["EconomicChoice"]
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,8 +14,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, RelativeValue
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing, Uniform
 from neurornn.tasks._two_choice import AbstractTwoChoice, side_of
@@ -145,6 +147,11 @@ class EconomicChoice(AbstractTwoChoice):
         found = super().behaviour(trials, output)
         b_is_right = trials.conditions["side_of_a"] == "left"
         return found | {"juice": np.where(b_is_right, found["choice"], -found["choice"].astype(np.int64))}
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.97, n_steps=2000)
 
     @property
     @override

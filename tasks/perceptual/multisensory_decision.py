@@ -4,7 +4,7 @@ __all__ = ["MultisensoryDecision"]
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,8 +14,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, OptimalCombination
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing
 from neurornn.tasks._two_choice import AbstractTwoChoice, side_of
@@ -112,6 +114,11 @@ class MultisensoryDecision(AbstractTwoChoice):
             inputs={"fixation": epochs.before("decision"), **channels},
             correct_choice=side_of(rate - self.boundary, draws.coin("tie")),
         )
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.9, n_steps=2000)
 
     @property
     @override

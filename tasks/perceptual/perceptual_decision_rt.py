@@ -4,7 +4,7 @@ __all__ = ["PerceptualDecisionRT"]
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,9 +19,11 @@ from neurornn.analysis.behaviour import (
     Psychometric,
     QuantileProbability,
 )
+from neurornn.recipe import Recipe
 from neurornn.tasks._behaviour import choice_behaviour
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import Timing, as_timing, to_steps
@@ -171,6 +173,11 @@ class PerceptualDecisionRT(AbstractTask):
             "reaction_time": np.where(behaviour["choice"] != 0, time, np.nan),
             "premature": premature,
         }
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.93, n_steps=2000)
 
     @property
     @override

@@ -4,7 +4,7 @@ __all__ = ["PoissonClicks"]
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,9 +13,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, EvidenceWeights, Psychometric
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._events import count_events, event_times
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing, Uniform, as_timing
 from neurornn.tasks._two_choice import AbstractTwoChoice, side_of
@@ -116,6 +118,11 @@ class PoissonClicks(AbstractTwoChoice):
             correct_choice=side_of((n_right - n_left).astype(np.float64), draws.coin("tie")),
             conditions={"n_left": n_left, "n_right": n_right, "click_difference": n_right - n_left},
         )
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95, n_steps=2000)
 
     @property
     @override

@@ -5,7 +5,7 @@ __all__ = ["PulseAccumulation"]
 import math
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,8 +14,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, EvidenceWeights, Psychometric
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing, to_steps
 from neurornn.tasks._two_choice import AbstractTwoChoice, side_of
@@ -118,6 +120,11 @@ class PulseAccumulation(AbstractTwoChoice):
             correct_choice=side_of((n_right - n_left).astype(np.float64), draws.coin("tie")),
             conditions={"n_left": n_left, "n_right": n_right, "pulse_difference": n_right - n_left},
         )
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.92)
 
     @property
     @override
