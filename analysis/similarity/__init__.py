@@ -7,6 +7,8 @@ __all__ = [
     "SVCCA",
     "AbstractSimilarity",
     "Crossnobis",
+    "DynamicalSimilarity",
+    "Dynamics",
     "Folds",
     "HeldOutProcrustes",
     "LinearCKA",
@@ -26,6 +28,8 @@ from neurornn.analysis.similarity._base import condition_folds as condition_fold
 from neurornn.analysis.similarity._cca import CCA as CCA
 from neurornn.analysis.similarity._cka import LinearCKA as LinearCKA
 from neurornn.analysis.similarity._crossnobis import Crossnobis as Crossnobis
+from neurornn.analysis.similarity._dsa import DynamicalSimilarity as DynamicalSimilarity
+from neurornn.analysis.similarity._dsa import Dynamics as Dynamics
 from neurornn.analysis.similarity._held_out_procrustes import HeldOutProcrustes as HeldOutProcrustes
 from neurornn.analysis.similarity._predictivity import LinearPredictivity as LinearPredictivity
 from neurornn.analysis.similarity._procrustes import Procrustes as Procrustes
