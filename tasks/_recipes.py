@@ -1,7 +1,8 @@
 """Where recipes start: settings that many tasks have in common."""
 
-__all__ = ["INTEGRATORS"]
+__all__ = ["INTEGRATORS", "TANH_INTEGRATORS"]
 
+from dataclasses import replace
 from typing import Final
 
 from neurornn.connectivity import Identity
@@ -20,3 +21,6 @@ INTEGRATORS: Final = Recipe(
 What was seen stays for about 2 s from the first step on, so memories need not be found by chance: with random weights
 delayed match to sample stays at chance for thousands of steps, and with these it is learned in 200.
 """
+
+TANH_INTEGRATORS: Final = replace(INTEGRATORS, activation="tanh", init=Identity(1.0))
+"""The same with bounded rates: for long episodes, in which rectified units run away while they learn."""

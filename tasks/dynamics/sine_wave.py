@@ -3,7 +3,7 @@
 __all__ = ["SineWave"]
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import as_timing
 from neurornn.tasks.dynamics._oscillation import AbstractOscillation
@@ -91,6 +93,11 @@ class SineWave(AbstractOscillation):
     def _level(self, frequency: NDArray[np.float64]) -> NDArray[np.float64]:
         low, high = min(self.frequencies), max(self.frequencies)
         return 0.25 + (np.asarray(frequency) - low) / (high - low if high > low else 1.0)
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.9, n_steps=4000)
 
     @override
     def probe_inputs(self) -> dict[str, Float[Tensor, " input"]]:

@@ -4,7 +4,7 @@ __all__ = ["Bandit"]
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,9 @@ from neurornn.analysis.behaviour import (
     RewardHistory,
     WinStayLoseShift,
 )
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
+from neurornn.tasks._recipes import TANH_INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks.learning._environment import AbstractEnvironment
 from neurornn.tasks.learning._inference import DriftingProbabilities, drifting
@@ -153,6 +155,11 @@ class Bandit(AbstractRewardTask):
     @override
     def _observer(self, environment: AbstractEnvironment, draws: TrialDraws) -> AbstractObserver:
         return _Upper(self, environment.n_episodes, draws)
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(TANH_INTEGRATORS, criterion=0.95, n_steps=1000)
 
     @property
     @override

@@ -3,7 +3,7 @@
 __all__ = ["Reversal"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,9 @@ from neurornn.analysis.behaviour import (
     RewardHistory,
     WinStayLoseShift,
 )
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
+from neurornn.tasks._recipes import TANH_INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks.learning._environment import AbstractEnvironment
 from neurornn.tasks.learning._observer import AbstractObserver
@@ -142,6 +144,11 @@ class Reversal(AbstractRewardTask):
     @override
     def _observer(self, environment: AbstractEnvironment, draws: TrialDraws) -> AbstractObserver:
         return _Bayesian(self, environment.n_episodes, draws)
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(TANH_INTEGRATORS, criterion=0.97, n_steps=1000)
 
     @property
     @override

@@ -2,7 +2,7 @@
 
 __all__ = ["Addition", "Multiplication", "Xor"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks.long_range._arithmetic import AbstractArithmetic, AbstractRealArithmetic
 from neurornn.tasks.long_range._symbols import answered
@@ -139,3 +141,8 @@ class Xor(AbstractArithmetic):
         answer = answered(trials, output)
         right = answered(trials, trials.targets)
         return {"answer": answer, "performance": (answer == right).astype(np.float64)}
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95, n_steps=5000)

@@ -3,7 +3,7 @@
 __all__ = ["TMaze"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,8 +13,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks.long_range._symbols import AbstractSymbolTask, largest, mean_during, whole
 from neurornn.trials import Trials
@@ -149,6 +151,11 @@ class TMaze(AbstractSymbolTask):
             "fraction_actions": right.sum(1) / end,
             "performance": (right.sum(1) == end).astype(np.float64),
         }
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95, n_steps=3000)
 
     @property
     @override

@@ -6,7 +6,7 @@ import itertools
 import math
 from abc import ABC
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,8 +17,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, MeanInBins
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks.long_range._arithmetic import check_length, lengths
 from neurornn.tasks.long_range._symbols import AbstractSymbolTask, answered, place_in, whole
@@ -147,6 +149,11 @@ class AbstractTemporalOrder(AbstractSymbolTask, ABC):
         mean, one = torch.zeros(len(_SYMBOLS)), torch.zeros(len(_SYMBOLS))
         mean[:4], one[0] = 0.25, 1.0
         return {"distractors": mean, "a": one}
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95, n_steps=3000)
 
 
 @register

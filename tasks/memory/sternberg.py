@@ -3,7 +3,7 @@
 __all__ = ["Sternberg"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,10 +13,12 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, MeanBy, SignalDetection
+from neurornn.recipe import Recipe
 from neurornn.tasks._behaviour import as_array, window
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing, to_steps
 from neurornn.tasks._two_choice import AbstractTwoChoice
@@ -139,6 +141,11 @@ class Sternberg(AbstractTwoChoice):
         first = apart.argmax(axis=1) + 1 - to_steps(trials.epochs["decision"][:, 0], trials.info.dt)
         found = super().behaviour(trials, output)
         return {**found, "reaction_time": np.where(apart.any(axis=1), first * trials.info.dt, np.nan)}
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(INTEGRATORS, criterion=0.95, n_steps=4000)
 
     @property
     @override

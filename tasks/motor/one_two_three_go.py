@@ -3,7 +3,7 @@
 __all__ = ["OneTwoThreeGo"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -11,8 +11,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, BayesianTiming, ProducedIntervals
+from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._recipes import TANH_INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Choice, Timing, Uniform
 from neurornn.tasks.motor._production import AbstractProduction, check_pulse
@@ -81,6 +83,11 @@ class OneTwoThreeGo(AbstractProduction):
         return self._produce(
             draws, epochs, interval * self.dt, inputs={"flash": flashes[0] | flashes[1] | flashes[2]}
         )
+
+    @property
+    @override
+    def recipe(self) -> Recipe:
+        return replace(TANH_INTEGRATORS, criterion=0.95, n_steps=3000)
 
     @property
     @override
