@@ -177,7 +177,7 @@ def _dual_limit(A: Matrix, B: Matrix, value: float, scale: float, tolerance: flo
     lowest = [np.inf]
 
     def smoothed(d: NDArray[np.float64], width: float) -> tuple[float, NDArray[np.float64]]:
-        D = np.zeros((n, n))
+        D: Matrix = np.zeros((n, n))
         D[i, j] = d
         D = D + D.T
         whole = base - np.kron(D, one) + np.kron(one, D)

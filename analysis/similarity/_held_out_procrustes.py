@@ -24,8 +24,8 @@ class HeldOutProcrustes(AbstractSimilarity):
     where :math:`X_f, Y_f` are the held-out samples of fold :math:`f` of :math:`F`, about the mean of its training samples, and the
     rotation :math:`Q_f` and the map :math:`\phi_f` are those of :class:`Procrustes` on the training samples. It is 1 for
     rotated copies and about 0 for unrelated populations, where the angle of :class:`Procrustes` depends on the number of
-    units and samples. Of unequal populations the wider one is projected on as many dimensions as the narrower one has, so
-    the larger population may hold more without being marked down for it.
+    units and samples. The population of
+    more dimensions is projected on as many as the other one has, so it may hold more without being marked down for it.
 
     Args:
         alpha: 1 for Procrustes, 0 for canonical correlation, or between.
@@ -81,7 +81,8 @@ class HeldOutProcrustes(AbstractSimilarity):
                     f"dimensions: fold {k} has {len(rows_x)} for {rank_x} + {rank_y}. Use alpha=1, or principal components."
                 )
             left, right = best_rotation(rows_x @ map_x, rows_y @ map_y)
-            a, b = test_x @ map_x @ left, test_y @ map_y @ right
+            shared = min(rank_x, rank_y)
+            a, b = test_x @ map_x @ left[:, :shared], test_y @ map_y @ right[:, :shared]
             size = float(np.linalg.norm(a) * np.linalg.norm(b))
             if size == 0:
                 raise ValueError(

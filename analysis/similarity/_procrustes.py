@@ -99,7 +99,7 @@ class Procrustes(AbstractSimilarity):
 def best_rotation(
     X: NDArray[np.float64], Y: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Orthonormal frames ``(unit, dimension)`` of two sides onto which their projections agree best."""
+    """Orthonormal frames ``(unit, dimension)`` of two sides onto which their projections agree best, best first."""
     left, _, right = np.linalg.svd(X.T @ Y, full_matrices=False)
     return np.asarray(left, dtype=np.float64), np.asarray(right.T, dtype=np.float64)
 
@@ -109,7 +109,5 @@ def partial_whitening(rows: NDArray[np.float64], alpha: float) -> tuple[NDArray[
     size = np.linalg.norm(rows)
     if size == 0:
         raise ValueError("A population does not vary over the conditions the measure is fitted on.")
-    if alpha == 1:
-        return np.eye(rows.shape[1]) / size, min(len(rows) - 1, rows.shape[1])
     _, s, V = principal(rows / size)
     return (alpha * np.eye(len(V)) + (1 - alpha) * (V / s) @ V.T) / size, s.size

@@ -64,4 +64,4 @@ def compare_rdms(a: NDArray[np.float64], b: NDArray[np.float64], comparison: Com
 def _rounded(a: NDArray[np.float64]) -> NDArray[np.float64]:
     """Without the rounding errors that would break ties, for ranks."""
     scale = float(np.abs(a).max()) or 1.0
-    return np.round(a / scale, 10)
+    return np.round(a / scale, 12)
