@@ -12,6 +12,7 @@ __all__ = [
     "describe",
     "load",
     "save",
+    "select",
     "soft_normalise",
     "spikes",
     "to_counts",
@@ -31,6 +32,7 @@ from neurornn.recordings._rates import to_counts as to_counts
 from neurornn.recordings._rates import to_rates as to_rates
 from neurornn.recordings._schema import check as check
 from neurornn.recordings._schema import describe as describe
+from neurornn.recordings._select import select as select
 from neurornn.recordings._spikes import binned as binned
 from neurornn.recordings._spikes import spikes as spikes
 from neurornn.recordings._store import load as load

@@ -12,6 +12,7 @@ import xarray as xr
 from xarray.backends import H5NetCDFStore
 
 from neurornn.recordings import _blocks
+from neurornn.recordings._canary import seal, survives
 from neurornn.recordings._hdf5 import Reader, opened
 from neurornn.storage import CorruptFile, atomic_write
 
@@ -43,6 +44,7 @@ def read(path: Path, max_bytes: int) -> xr.Dataset:
         ValueError: If the coordinates do not fit.
         CorruptFile: If it is damaged.
     """
+    survives(path)
     try:
         _inspect(path)
         ds = xr.open_dataset(path, engine="h5netcdf", cache=False, decode_times=False)
@@ -113,6 +115,7 @@ def _write(ds: xr.Dataset, path: Path) -> None:
             if coords:
                 old = str(file.attrs.get("coordinates", ""))
                 file.attrs["coordinates"] = " ".join([*old.split(), *coords])
+        seal(path)
     except RuntimeError as error:  # what HDF5 says when it cannot finish a file
         raise OSError(str(error)) from error
 

@@ -201,8 +201,8 @@ def _layout(
         if not known.any():
             raise ValueError("No trial was observed at all: give a window.")
         window = (
-            math.floor(low[known].min() / width + _TOLERANCE) * width,
-            math.ceil(high[known].max() / width - _TOLERANCE) * width,
+            math.ceil(low[known].min() / width - _TOLERANCE) * width,
+            math.floor(high[known].max() / width + _TOLERANCE) * width,
         )
         if not (window[1] - window[0]) / width <= _MOST_BINS:
             raise ValueError(
