@@ -1,10 +1,10 @@
-"""What tasks that produce an interval share: a ramp that reaches a threshold, and when it does."""
+"""What tasks that produce an interval share: a ramp that reaches a threshold."""
 
-__all__ = ["AbstractProduction", "check_pulse", "crossing_time"]
+__all__ = ["AbstractProduction", "check_pulse"]
 
 import math
 from abc import ABC
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,12 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, ProducedIntervals
-from neurornn.tasks._behaviour import as_array, window
+from neurornn.tasks._behaviour import as_array
+from neurornn.tasks._crossing import crossing_time
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._task import AbstractTask
-from neurornn.tasks._timing import Timing, to_steps
+from neurornn.tasks._timing import Timing
 from neurornn.trials import Trials
 
 
@@ -114,32 +115,6 @@ class AbstractProduction(AbstractTask, ABC):
             conditions={"target_interval": interval, **(conditions or {})},
             units={"target_interval": "ms", "produced_interval": "ms", **(units or {})},
         )
-
-
-def crossing_time(
-    trials: Trials, y: NDArray[np.float64], epochs: Sequence[str], *, threshold: float = 1.0
-) -> NDArray[np.float64]:
-    """When a signal is first at or above a threshold, between steps by linear interpolation.
-
-    Args:
-        trials: Trials.
-        y: The signal ``(batch, time)``.
-        epochs: Epochs in which it is looked for, in order; the time counts from the start of the first.
-        threshold: The threshold.
-
-    Returns:
-        Time in ms for each trial; NaN where the signal stays below.
-    """
-    inside = np.zeros(y.shape, dtype=bool)
-    for epoch in epochs:
-        inside |= window(trials, epoch)
-    above = inside & (y >= threshold)
-    rows, first, dt = np.arange(trials.n_trials), above.argmax(axis=1), trials.info.dt
-    since = first - to_steps(trials.epochs[epochs[0]][:, 0], dt)
-    now, previous = y[rows, first], y[rows, np.maximum(first - 1, 0)]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        back = np.where((since > 0) & (previous < threshold), (now - threshold) / (now - previous), 0.0)
-    return np.where(above.any(axis=1), (since - back) * dt, np.nan)
 
 
 def check_pulse(pulse: float, dt: float) -> None:

@@ -16,13 +16,13 @@ from typing_extensions import override
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, ErrorHistogram, MeanBy
 from neurornn.tasks._behaviour import as_array, epoch_average, window
 from neurornn.tasks._codes import AbstractDirectionCode, RingCode
+from neurornn.tasks._crossing import crossing_time
 from neurornn.tasks._decoding import angular_error
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import Timing, as_timing, to_steps
-from neurornn.tasks.motor._production import crossing_time
 from neurornn.trials import Trials
 
 _CODE = RingCode(32)

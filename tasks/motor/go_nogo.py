@@ -15,13 +15,13 @@ from typing_extensions import override
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, MeanBy, SignalDetection
 from neurornn.recipe import Recipe
 from neurornn.tasks._behaviour import as_array, epoch_average, window
+from neurornn.tasks._crossing import crossing_time
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import Timing, as_timing, to_steps
-from neurornn.tasks.motor._production import crossing_time
 from neurornn.trials import Trials
 
 _THRESHOLD = 0.5

@@ -21,6 +21,7 @@ from neurornn.analysis.behaviour import (
 )
 from neurornn.recipe import Recipe
 from neurornn.tasks._behaviour import choice_behaviour
+from neurornn.tasks._crossing import first_crossing
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._recipes import INTEGRATORS
@@ -28,7 +29,6 @@ from neurornn.tasks._registry import register
 from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import Timing, as_timing, to_steps
 from neurornn.tasks._two_choice import side_of
-from neurornn.tasks.perceptual._crossing import first_crossing
 from neurornn.tasks.perceptual._random_dots import COHERENCES, check_dots, dots_inputs
 from neurornn.trials import Trials
 
