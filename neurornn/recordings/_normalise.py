@@ -148,7 +148,9 @@ def _applied(ds: xr.Dataset, variable: str, like: xr.Dataset) -> xr.Dataset:
             f"like has no '{lacking[0]}'. Pass the result of an earlier normalisation of '{variable}'."
         )
     if like.sizes["unit"] != ds.sizes["unit"] or (
-        "unit" in like.coords and "unit" in ds.coords and not like["unit"].equals(ds["unit"])
+        "unit" in like.coords
+        and "unit" in ds.coords
+        and not np.array_equal(like["unit"].values, ds["unit"].values)
     ):
         raise ValueError(
             f"The units of like ({like.sizes['unit']}) are not those of the data ({ds.sizes['unit']}), or come in "
