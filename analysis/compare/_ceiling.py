@@ -10,15 +10,14 @@ from numpy.typing import NDArray
 from neurornn.analysis.compare._side import Parts
 from neurornn.analysis.similarity import AbstractSimilarity
 
-Scale = Literal["correlation", "square", "angle"]
+Scale = Literal["correlation", "square"]
 
 _CORRELATIONS = {
-    "CCA",
     "SVCCA",
+    "crossnobis RSA",
     "held-out Procrustes",
     "linear CKA",
     "RSA",
-    "crossnobis",
 }  # 1 for equal populations, and independent noise on either side multiplies it by a factor of that side
 
 
@@ -96,11 +95,9 @@ def generous(averages: Averages) -> tuple[Averages, Averages]:
 
 
 def scale_of(measure: AbstractSimilarity) -> Scale | None:
-    """How noise lowers a measure: as it lowers a correlation, the square of one, the cosine of the angle; None if unknown."""
+    """How noise lowers a measure: as it lowers a correlation or the square of one; None if that is not known."""
     if measure.name == "linear predictivity":
         return "square" if getattr(measure, "metric", "r2") == "r2" else "correlation"
-    if measure.name == "Procrustes":
-        return "angle"
     return "correlation" if measure.name in _CORRELATIONS else None
 
 
@@ -122,12 +119,10 @@ def corrected(value: NDArray[np.float64], scale: Scale, *, lengthened: float = 2
     Returns:
         The ceiling on the same scale; that of :math:`r = 0` where halves agree less than by chance.
     """
-    r = np.cos(value) if scale == "angle" else np.sqrt(np.maximum(value, 0.0)) if scale == "square" else value
+    r = np.sqrt(np.maximum(value, 0.0)) if scale == "square" else value
     r = np.clip(r, 0.0, 1.0)
     rho = lengthened * r / (1.0 + (lengthened - 1.0) * r)
-    if scale == "square":
-        return np.asarray(rho)
-    return np.asarray(np.arccos(np.sqrt(rho)) if scale == "angle" else np.sqrt(rho))
+    return np.asarray(rho if scale == "square" else np.sqrt(rho))
 
 
 def half_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:

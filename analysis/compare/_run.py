@@ -1,6 +1,6 @@
 r"""Networks beside a recording: scores with ceilings, baselines, nulls and intervals."""
 
-__all__ = ["DEFAULT_MEASURES", "Progress", "prepare", "run"]
+__all__ = ["DEFAULT_MEASURES", "Progress", "prepare", "recorded_variable", "run"]
 
 import logging
 import math
@@ -24,9 +24,9 @@ from neurornn.analysis.similarity import (
     RSA,
     SVCCA,
     AbstractSimilarity,
+    HeldOutProcrustes,
     LinearCKA,
     LinearPredictivity,
-    Procrustes,
 )
 from neurornn.random import derive_seed
 
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 DEFAULT_MEASURES: tuple[AbstractSimilarity, ...] = (
     LinearPredictivity(),
     SVCCA(),
-    Procrustes(),
+    HeldOutProcrustes(),
     LinearCKA(debiased=True),
     RSA(),
 )
@@ -95,8 +95,7 @@ def run(
        favour the larger population. Every measure is applied to the same draws.
     4. **Ceiling**: the trials of each condition are split at random into halves and each half is compared with the
        other. With :math:`r` what they share, a noise-free model can reach the reliability :math:`\rho = 2 r / (1 + r)` of all
-       trials (Spearman-Brown) where a measure counts shared variance, and :math:`\sqrt\rho` where it is a correlation;
-       an angle is treated by its cosine. ``linear predictivity`` has a ceiling for each neuron. ``ceiling_limit`` holds two scores
+       trials (Spearman-Brown) where a measure counts shared variance, and :math:`\sqrt\rho` where it is a correlation. ``linear predictivity`` has a ceiling for each neuron. ``ceiling_limit`` holds two scores
        with wrong amounts of noise, half against half (cautious) and all trials against a half of them (generous). For measures
        of which it is not known how noise lowers them the cautious one stands for the ceiling, and ``is_corrected`` is 0.
        Measures that reward the noise both halves have in common, such as the plain CKA of many units, have no cautious
@@ -185,7 +184,7 @@ def run(
         min_trials,
     )
     candidates = candidates_of(models, untrained, names, n_trials=n_trials, seed=seed)
-    brain_variable = _recorded_variable(recording)
+    brain_variable = recorded_variable(recording)
     four = any(each.needs_splits or (each.fitted and split == "trial") for each in measures)
     sides, match, base, quantities = prepare(
         candidates,
@@ -369,7 +368,18 @@ def _labels(measures: Sequence[AbstractSimilarity]) -> dict[str, AbstractSimilar
     return dict(zip(labels, measures, strict=True))
 
 
-def _recorded_variable(recording: xr.Dataset) -> str:
+def recorded_variable(recording: xr.Dataset) -> str:
+    """The activity of a recording: its rates, or counts where there are none.
+
+    Args:
+        recording: A binned recording.
+
+    Returns:
+        The name of the variable.
+
+    Raises:
+        ValueError: If it holds neither.
+    """
     if "spike" in recording.dims:
         raise ValueError("The recording holds spike times. Bin them first with neurornn.recordings.to_rates.")
     for name in ("rate", "counts"):

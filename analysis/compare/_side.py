@@ -113,7 +113,7 @@ class Side:
             chosen = [self._assignment(units, n_parts, seed) for seed in seeds[first : first + step]]
             shape = (n_parts, self.n_conditions, self.n_bins, units.size)
             found = [Parts(np.zeros(shape), np.zeros(shape)) for _ in chosen]
-            for rows, values in self._blocks(self.order[units]):
+            for rows, values in self.blocks(self.order[units]):
                 self._add(found, chosen, rows, values)
             for parts in found:
                 parts.sums[-1] = whole.sums[0] - parts.sums[:-1].sum(0)
@@ -146,7 +146,7 @@ class Side:
         shape = (self.n_conditions, self.n_bins, self.n_units)
         self.sums, self.counts = np.zeros(shape), np.zeros(shape, dtype=np.int32)
         self.bins = np.zeros((self.member.size, self.n_units), dtype=np.int32)
-        for rows, values in self._blocks(self.order):
+        for rows, values in self.blocks(self.order):
             finite = np.isfinite(values)
             self.bins[rows] = finite.sum(1)
             np.copyto(values, 0.0, where=~finite)
@@ -159,7 +159,7 @@ class Side:
             self.member[(self.member >= 0) & (self.bins > 0).any(1)], minlength=self.n_conditions
         )
 
-    def _blocks(self, units: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
+    def blocks(self, units: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
         """Trials that count and their activity ``(trial, bin, unit)``, one block at a time."""
         used = self.member >= 0
         if not used.any():
