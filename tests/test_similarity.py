@@ -22,6 +22,8 @@ from neurornn.analysis.similarity import (
     SubspaceAlignment,
     condition_folds,
 )
+from neurornn.analysis.similarity._crossnobis import _distances
+from neurornn.analysis.similarity._rdm import compare_rdms
 
 N_CONDITIONS, N_TIMES = 20, 8
 MEASURES = [
@@ -433,6 +435,10 @@ def test_rsa_is_that_of_scipy(dissimilarity):
             assert measure.score(X, Y).value == pytest.approx(reference, abs=1e-8)
 
 
+def distances(measure, X):
+    return _distances(measure._parts(X))
+
+
 def test_crossnobis_distances_are_products_of_different_splits():
     X, _ = populations(Crossnobis())
     measure = Crossnobis(noise="none")
@@ -446,10 +452,19 @@ def test_crossnobis_distances_are_products_of_different_splits():
         for j in range(i + 1, n)
     ]
     square = np.zeros((n, n))
-    square[np.triu_indices(n, 1)] = measure._dissimilarities(X)
+    square[np.triu_indices(n, 1)] = distances(measure, X)
     np.testing.assert_allclose(
         [square[i, j] for i in range(0, n, 40) for j in range(i + 1, n)], expected, atol=1e-9
     )
+
+
+@pytest.mark.parametrize("comparison", ["pearson", "spearman", "cosine"])
+@pytest.mark.parametrize("patterns", ["state", "condition"])
+def test_crossnobis_compares_the_list_of_its_distances(comparison, patterns):
+    measure = Crossnobis(comparison=comparison, patterns=patterns)
+    X, Y = populations(measure)
+    expected = compare_rdms(distances(measure, X), distances(measure, Y), comparison)
+    assert measure.score(X, Y).value == pytest.approx(expected, abs=1e-9)
 
 
 def test_crossnobis_weighs_by_the_noise():
@@ -458,17 +473,17 @@ def test_crossnobis_weighs_by_the_noise():
     X = clean + spread * rng.normal(size=(200, 40, 1, 4))
     expected = pdist(rows(clean / spread), "sqeuclidean")
     for noise in ("diagonal", "shrunk"):
-        found = Crossnobis(noise=noise)._dissimilarities(X)
+        found = distances(Crossnobis(noise=noise), X)
         assert pearsonr(found, expected)[0] > 0.99
         assert found.sum() == pytest.approx(expected.sum(), rel=0.1)
-    assert pearsonr(Crossnobis(noise="none")._dissimilarities(X), expected)[0] < 0.9
+    assert pearsonr(distances(Crossnobis(noise="none"), X), expected)[0] < 0.9
 
 
 def test_noise_inflates_distances_but_not_crossnobis_distances():
     rng = np.random.default_rng(10)
     same = rng.normal(size=(60, 2, 6, 1, 5))  # nothing but noise: all conditions are alike
-    crossed = np.mean([Crossnobis(noise="none")._dissimilarities(X).mean() for X in same])
-    plain = np.mean([RSA()._dissimilarities(X.mean(0)).mean() for X in same])
+    crossed = np.mean([distances(Crossnobis(noise="none"), X).mean() for X in same])
+    plain = np.mean([pdist(rows(X.mean(0)), "sqeuclidean").mean() for X in same])
     assert plain == pytest.approx(5.0, rel=0.1)
     assert abs(crossed) < 0.25
 

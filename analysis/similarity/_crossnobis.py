@@ -11,7 +11,14 @@ from sklearn.covariance import ledoit_wolf
 from typing_extensions import override
 
 from neurornn.analysis.similarity._base import AbstractSimilarity, Folds, Scores
-from neurornn.analysis.similarity._rdm import Comparison, compare_rdms, pairs, patterns_of, squared_distances
+from neurornn.analysis.similarity._rdm import (
+    Comparison,
+    compare_rdms,
+    compare_squared,
+    pairs,
+    patterns_of,
+    squared_distances,
+)
 
 
 @final
@@ -80,16 +87,17 @@ class Crossnobis(AbstractSimilarity):
 
     @override
     def _score(self, X: NDArray[np.float64], Y: NDArray[np.float64], folds: Folds) -> Scores:
-        model, brain = (self._dissimilarities(each) for each in (X, Y))
-        return Scores(compare_rdms(model, brain, self.comparison))
+        model, brain = (self._parts(each) for each in (X, Y))
+        if self.comparison != "spearman":
+            return Scores(compare_squared(model, brain, self.comparison))
+        return Scores(compare_rdms(_distances(model), _distances(brain), self.comparison))
 
-    def _dissimilarities(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _parts(self, X: NDArray[np.float64]) -> list[tuple[float, NDArray[np.float64]]]:
+        """The distances as a weighted sum of squared ones: those of the sum of all splits less those of each."""
         weighted = X @ self._weights(X)
         splits = [patterns_of(each - each.mean((0, 1)), self.patterns) for each in weighted]
-        total = squared_distances(np.sum(splits, axis=0))
-        same = np.sum([squared_distances(each) for each in splits], axis=0)
-        n = len(splits)
-        return pairs(total - same) / (n * (n - 1))
+        share = 1.0 / (len(splits) * (len(splits) - 1))
+        return [(share, np.sum(splits, axis=0)), *((-share, each) for each in splits)]
 
     def _weights(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """A square root of the inverse covariance of the noise, ``(unit, unit)``."""
@@ -113,3 +121,7 @@ class Crossnobis(AbstractSimilarity):
                 "The covariance of the noise is singular even after shrinking: units copy each other. Leave the copies out."
             )
         return np.asarray((vectors / np.sqrt(values)) @ vectors.T, dtype=np.float64)
+
+
+def _distances(parts: list[tuple[float, NDArray[np.float64]]]) -> NDArray[np.float64]:
+    return pairs(np.sum([weight * squared_distances(rows) for weight, rows in parts], axis=0))

@@ -58,7 +58,7 @@ class LinearPredictivity(AbstractSimilarity):
         (1.0, [1.0, 1.0, 1.0])
     """
 
-    alphas: tuple[float, ...] = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+    alphas: tuple[float, ...] = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
     metric: Literal["r2", "correlation"] = "r2"
 
     name: ClassVar[str] = "linear predictivity"

@@ -109,5 +109,8 @@ def partial_whitening(rows: NDArray[np.float64], alpha: float) -> tuple[NDArray[
     size = np.linalg.norm(rows)
     if size == 0:
         raise ValueError("A population does not vary over the conditions the measure is fitted on.")
+    if alpha == 1:
+        s = np.linalg.svd(rows, compute_uv=False)
+        return np.eye(rows.shape[1]) / size, int((s > s[0] * max(rows.shape) * 1e-14).sum())
     _, s, V = principal(rows / size)
     return (alpha * np.eye(len(V)) + (1 - alpha) * (V / s) @ V.T) / size, s.size

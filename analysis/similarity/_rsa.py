@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from neurornn.analysis.similarity._base import AbstractSimilarity, Folds, Scores
-from neurornn.analysis.similarity._rdm import Comparison, compare_rdms, pairs, patterns_of, squared_distances
+from neurornn.analysis.similarity._rdm import (
+    Comparison,
+    compare_rdms,
+    compare_squared,
+    pairs,
+    patterns_of,
+    squared_distances,
+)
 
 
 @final
@@ -29,6 +36,9 @@ class RSA(AbstractSimilarity):
     when unit space is rotated. Noise adds to every squared distance: with unequal numbers of trials, or where a cosine is
     read as a ratio, use :class:`Crossnobis`. Unrelated populations do not score 0 if neighbouring times are alike in both:
     compare with a shuffle.
+
+    The list of pairs grows with the square of the number of patterns; it is only made for ranks. Pearson correlations and
+    cosines follow from unit-by-unit products.
 
     Args:
         dissimilarity: ``"squared euclidean"`` or ``"correlation"``.
@@ -75,13 +85,18 @@ class RSA(AbstractSimilarity):
 
     @override
     def _score(self, X: NDArray[np.float64], Y: NDArray[np.float64], folds: Folds) -> Scores:
-        model, brain = (self._dissimilarities(each) for each in (X, Y))
-        return Scores(compare_rdms(model, brain, self.comparison))
+        model, brain = self._embedded(X), self._embedded(Y)
+        if self.comparison != "spearman":
+            return Scores(compare_squared([(1.0, model)], [(1.0, brain)], self.comparison))
+        return Scores(
+            compare_rdms(pairs(squared_distances(model)), pairs(squared_distances(brain)), self.comparison)
+        )
 
-    def _dissimilarities(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _embedded(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Patterns whose squared distances are the dissimilarities, up to one factor."""
         patterns = patterns_of(X, self.patterns)
         if self.dissimilarity == "squared euclidean":
-            return pairs(squared_distances(patterns - patterns.mean(0)))
+            return patterns - patterns.mean(0)
         about = patterns - patterns.mean(1, keepdims=True)
         size = np.linalg.norm(about, axis=1, keepdims=True)
         flat = int((size <= 1e-12 * np.abs(patterns).max(1, keepdims=True)).sum())
@@ -90,5 +105,4 @@ class RSA(AbstractSimilarity):
                 f"{flat} of {len(patterns)} patterns are the same in all units, so their correlation is not defined. Use "
                 "dissimilarity='squared euclidean', or leave those conditions or times out."
             )
-        about /= size
-        return 1.0 - pairs(about @ about.T)
+        return about / size  # 1 - corr(a, b) is half the squared distance of what is left
