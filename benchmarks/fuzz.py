@@ -6,7 +6,7 @@ child process whose memory and time are limited, so that a crash, a hang or a bo
     python benchmarks/fuzz.py --n 10000
 """
 
-__all__ = ["Outcome", "main", "mutated", "run", "sample_files", "write_mat73"]
+__all__ = ["Outcome", "main", "mutated", "run", "sample_files", "write_foreign_nwb", "write_mat73"]
 
 import argparse
 import json
@@ -24,7 +24,7 @@ import numpy as np
 
 MEMORY = 3 << 30  # bytes of address space a child may have, libraries included
 SECONDS = 20.0  # for one file
-FORMATS = ("mat5", "mat5z", "mat73", "nwb-spikes", "nwb-binned")
+FORMATS = ("mat5", "mat5z", "mat73", "nwb-spikes", "nwb-binned", "nwb-tables")
 
 
 class Outcome(NamedTuple):
@@ -132,8 +132,9 @@ def sample_files(folder, formats=FORMATS):
 
 
 def _sample_nwb(folder):
-    from neurornn.recordings import _nwb
-    from neurornn.recordings._spikes import binned, spikes
+    import h5py
+
+    from neurornn.recordings import _nwb, binned, spikes
 
     conditions = {"coherence": [0.0, 3.2, 6.4], "choice": [1, -1, 1], "context": ["a", "b", "a"]}
     events = {"go": [1.0, 2.0, np.nan]}
@@ -150,8 +151,42 @@ def _sample_nwb(folder):
     bins = binned(values, np.arange(4) * 10.0, conditions=conditions, events=events)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the writing libraries
-        _nwb.write(dense, folder / "nwb-spikes.nwb")
-        _nwb.write(bins, folder / "nwb-binned.nwb")
+        _nwb.write(dense, folder / "whole-spikes.nwb")
+        _nwb.write(bins, folder / "whole-binned.nwb")
+        write_foreign_nwb(folder / "whole-tables.nwb")
+    for name in ("spikes", "binned", "tables"):  # without the 200 kB in which the format describes itself
+        with (
+            h5py.File(folder / f"whole-{name}.nwb") as whole,
+            h5py.File(folder / f"nwb-{name}.nwb", "w") as file,
+        ):
+            file.attrs["nwb_version"] = whole.attrs["nwb_version"]
+            for member in whole:
+                if member != "specifications":
+                    whole.copy(member, file, expand_refs=False)
+
+
+def write_foreign_nwb(path):
+    """An NWB file as others make it: electrodes, intervals of observation, times in s."""
+    from datetime import UTC, datetime
+
+    from pynwb import NWBHDF5IO, NWBFile
+
+    nwb = NWBFile("two units in two areas", "one", datetime(2020, 1, 1, tzinfo=UTC))
+    device = nwb.create_device("probe")
+    for area in ("PMd", "M1"):
+        group = nwb.create_electrode_group(f"array {area}", "array", area, device)
+        nwb.add_electrode(group=group, location=area)
+    nwb.add_unit_column("quality", "by eye")
+    for k, times in enumerate(([0.5, 1.2, 1.25, 3.9], [1.0, 2.0, 3.0])):
+        spans = np.array([[0.0, 5.0]])
+        nwb.add_unit(spike_times=times, obs_intervals=spans, electrodes=[k], quality="good")
+    nwb.add_trial_column("go_cue_time", "s")
+    nwb.add_trial_column("target", "of the reach")
+    nwb.add_trial_column("hand", "position", index=True)
+    for start, stop, cue, target in ((1.0, 2.0, 1.5, "left"), (3.0, 4.0, np.nan, "right")):
+        nwb.add_trial(start_time=start, stop_time=stop, go_cue_time=cue, target=target, hand=[0.0, 1.0])
+    with NWBHDF5IO(path, "w") as io:
+        io.write(nwb)
 
 
 def mutated(data, rng):

@@ -23,6 +23,8 @@ _FILTERS = {
     32000: 300,
 }  # deflate, shuffle, checksum, lzf: how many times each can shrink
 _SMALL = 1 << 20  # bytes that any dataset may hold, whatever is stored: fill values
+_SCAN = 1 << 24  # bytes looked through at a time
+_HEAP = 4096  # bytes a collection of text has at least
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError, AttributeError)
 
 
@@ -54,7 +56,7 @@ def opened(path: Path) -> "Iterator[Reader]":
                 f"'{outside[0]}' is a link to another file. Files from elsewhere may point at anything on this machine, so "
                 "such links are refused: copy what it points at into the file."
             )
-        yield Reader(file, path.stat().st_size)
+        yield Reader(file, path)
     finally:
         file.close()
 
@@ -64,13 +66,25 @@ class Reader:
 
     Args:
         file: Open file.
-        size: Its bytes.
+        path: Its path.
     """
 
-    def __init__(self, file: h5py.File, size: int) -> None:
+    def __init__(self, file: h5py.File, path: Path) -> None:
         self.file = file
-        self.size = size
-        self._left = 1100 * size + 64 * _SMALL
+        self.path = path
+        self.size = path.stat().st_size
+        self._left = 1100 * self.size + 64 * _SMALL
+        self._heaps_checked = False
+
+    def check_heaps(self) -> None:
+        """Look once at where the file keeps text of variable length, on which HDF5 can turn forever if it is damaged.
+
+        Raises:
+            ValueError: If it is damaged.
+        """
+        if not self._heaps_checked:
+            check_heaps(self.path)
+        self._heaps_checked = True
 
     def get(self, group: h5py.Group, name: str) -> Node:
         """A member of a group.
@@ -153,6 +167,8 @@ class Reader:
                 known = dtype.kind in "biufS" or h5py.check_string_dtype(dtype) is not None
                 known = known or h5py.check_vlen_dtype(dtype) == np.dtype("S1")
                 if known and shape is not None and math.prod(shape) * dtype.itemsize <= _SMALL // 16:
+                    if dtype.kind == "O":
+                        self.check_heaps()
                     value = node.attrs[name]
                     found[str(name)] = value.decode() if isinstance(value, bytes) else value
         except _DAMAGE as error:
@@ -239,6 +255,7 @@ class Reader:
         shape = self.shape(dataset)
         if h5py.check_string_dtype(dataset.dtype) is None:
             raise ValueError(f"'{dataset.name}' should hold text and holds {dataset.dtype}.")
+        self.check_heaps()
         values = self._read(dataset, ())
         try:
             words = [word.decode() if isinstance(word, bytes) else str(word) for word in values.ravel()]
@@ -286,6 +303,47 @@ class Reader:
         if self._left < 0 and where == ():
             raise ValueError(f"it declares more data than its {self.size} bytes can hold: damaged.")
         return values
+
+
+def check_heaps(path: Path) -> None:
+    """Walk all collections of the global heap of an HDF5 file: each object must end inside and the next lie beyond it.
+
+    HDF5 itself adds up sizes without looking, and a size of 0 or of nearly 2^64 keeps it in the same place forever.
+
+    Args:
+        path: File.
+
+    Raises:
+        ValueError: If one is damaged.
+    """
+    mark, n_bytes = b"GCOL\x01", path.stat().st_size
+    with path.open("rb") as file:
+        first = 0
+        while first < n_bytes:
+            file.seek(first)
+            block = file.read(_SCAN + len(mark) - 1)
+            at = block.find(mark)
+            while at >= 0:
+                file.seek(first + at)
+                header = file.read(16)
+                size = int.from_bytes(header[8:16], "little")
+                if _HEAP <= size <= n_bytes - first - at and not _walks(file.read(size - 16)):
+                    raise ValueError(f"the text at byte {first + at} is damaged.")
+                at = block.find(mark, at + 1)
+            first += _SCAN
+
+
+def _walks(objects: bytes) -> bool:
+    """Whether the objects of one collection follow each other to its end."""
+    at = 0
+    while at + 16 <= len(objects):
+        index = int.from_bytes(objects[at : at + 2], "little")
+        size = int.from_bytes(objects[at + 8 : at + 16], "little")
+        step = 16 + -(-size // 8) * 8 if index else size
+        if step < 16 or step > len(objects) - at + (0 if index == 0 else 7):
+            return False
+        at += step
+    return True
 
 
 def _leads_out(found: list[str], name: bytes, info: "h5py.h5l.LinkInfo") -> int | None:

@@ -63,7 +63,7 @@ def tables(
         if name not in ("start_time", "stop_time")
     }
     conditions = {name: each for name, each in columns.items() if name not in timed}
-    first = np.where(there, -before, np.nan)
+    first = np.where(there, 0.0 - before, np.nan)
     last = np.where(there, 1000.0 * (stop - start) + after, np.nan)
     about, of_units_not_read = _columns(reader, units, _OWN_OF_UNITS)
     time, trial, unit, n_units = _spikes_in(reader, units, start, first, last)
