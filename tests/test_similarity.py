@@ -1,5 +1,8 @@
 """Laws every measure between two populations must obey, and agreement with independent formulas."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.linalg import orthogonal_procrustes
@@ -513,3 +516,31 @@ def test_orthogonal_courses_are_not_aligned():
     signs = np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1.0]])
     X, Y = signs[1:3].T[:, None], signs[3:].T[:, None]
     assert SubspaceAlignment(n_components=1).score(X, Y).value == pytest.approx(0, abs=1e-12)
+
+
+def test_the_guide_lists_the_same_invariances():
+    page = (Path(__file__).resolve().parents[1] / "docs" / "similarity.md").read_text()
+    table = page.split("## What each is blind to")[1].split("None of them")[0]
+    columns = [
+        "unit permutation",
+        "unit scale",
+        "scale",
+        "offset",
+        "rotation",
+        "invertible map",
+        "time permutation",
+    ]
+    known = {type(measure).__name__: type(measure) for measure in MEASURES}
+    checked = set()
+    for line in table.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        calls = re.findall(r"`([^`]+)`", cells[0])
+        if cells[0] == "the same with `alpha=0`":
+            calls = ["Procrustes(alpha=0)", "HeldOutProcrustes(alpha=0)"]
+        for call in calls:
+            measure = eval(call if "(" in call else f"{call}()", dict(known))
+            for column, cell in zip(columns, cells[1:], strict=True):
+                sides = {"✓": {"model", "brain"}, "": set()}.get(cell, {cell})
+                assert {side for side in ("model", "brain") if is_blind(measure, column, side)} == sides
+            checked.add(type(measure).__name__)
+    assert checked == set(known)
