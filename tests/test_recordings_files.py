@@ -79,6 +79,15 @@ def test_simulated_trials_come_back_as_they_were(suffix, tmp_path):
     xr.testing.assert_identical(ds, recordings.load(tmp_path / f"network{suffix}"))
 
 
+def test_netcdf_of_other_programs_is_read(spikes, rates, tmp_path):
+    for ds in (spikes, rates):
+        ds.to_netcdf(tmp_path / "a.nc", engine="h5netcdf", encoding={"unit": {"dtype": "S1"}})
+        xr.testing.assert_identical(ds, recordings.load(tmp_path / "a.nc"))
+    rates.drop_vars(["trial", "unit"]).to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
+    with pytest.raises(ValueError, match=r"b\.nc'.* the units are missing"):
+        recordings.load(tmp_path / "b.nc")
+
+
 def test_table_holds_every_value_of_spikes_in_two_sessions(spikes, tmp_path):
     recordings.save(spikes, tmp_path / "one.csv")
     back = recordings.load(tmp_path / "one.csv")
@@ -346,11 +355,15 @@ def _too_long(*_):
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".nc"])
 def test_damaged_files_are_refused_in_words_or_read_correctly(suffix, spikes, rates, tmp_path):
-    n = int(os.environ.get("NEURORNN_FUZZ", "24" if suffix == ".nc" else "90"))
+    n = int(os.environ.get("NEURORNN_FUZZ", "15" if suffix == ".nc" else "90"))
     wholes = []
     for ds in (spikes, spikes if suffix == ".csv" else rates):
         recordings.save(ds, tmp_path / f"whole{suffix}")
         wholes.append((tmp_path / f"whole{suffix}").read_bytes())
+    if suffix == ".npz":  # arrays of another program
+        plain = {name: spikes[name].values for name in spikes.variables if name not in ("trial", "start")}
+        np.savez(tmp_path / "plain.npz", start=0.0, **plain)
+        wholes.append((tmp_path / "plain.npz").read_bytes())
     rng = np.random.default_rng(7)
     path = tmp_path / f"damaged{suffix}"
     refused = 0
@@ -358,7 +371,7 @@ def test_damaged_files_are_refused_in_words_or_read_correctly(suffix, spikes, ra
     old = signal.signal(signal.SIGALRM, _too_long)
     try:
         for k in range(n):
-            content = wholes[k % 2]
+            content = wholes[rng.integers(len(wholes))]
             path.write_bytes(rewritten(content, suffix, rng) if k % 3 else damaged(content, rng))
             signal.alarm(90)
             try:

@@ -214,6 +214,8 @@ def test_infinite_rates_are_refused():
     [
         ({"times": [1.0], "trial": [0]}, "need the unit of each"),
         ({"times": [1.0], "trial": [0, 1], "unit": [0]}, "one entry for each spike: got 1, 2, 1"),
+        ({"times": [1.0], "trial": [10**12], "unit": [0]}, "ask for 1000000000001 trials and 1 units"),
+        ({"times": [1.0], "trial": [0], "unit": [10**12]}, "which cannot be"),
         ({"times": [1.0], "trial": [0.5], "unit": [0]}, "trial must be positions"),
         ({"times": [[1.0]], "unit": [0, 1]}, "1 trials and 2 units"),
         ({"times": [[[1.0]], []]}, "got 0 to 1. Put None"),

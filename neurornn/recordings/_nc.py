@@ -85,8 +85,11 @@ def _inspect_node(reader: Reader, name: str) -> None:
     if not hasattr(node, "dtype"):
         raise ValueError(f"'{name}' is a group, and a recording has none")
     if node.dtype.kind in "biufc":
-        scale = bytes(node.attrs.get("NAME", b"")).startswith(b"This is a netCDF dimension but not")
-        if not scale:  # a dimension without coordinate holds nothing and is never read
+        label = node.attrs.get("NAME", b"")
+        text = label.decode() if isinstance(label, bytes) else str(label)
+        if not text.startswith(
+            "This is a netCDF dimension but not"
+        ):  # a dimension without coordinate holds nothing and is never read
             reader.shape(node)
     elif node.dtype.kind == "O":
         reader.shape(node)

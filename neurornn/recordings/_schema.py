@@ -255,7 +255,8 @@ def _order(ds: xr.Dataset, events: Sequence[str]) -> Iterator[str]:
 def _spike_arrays(ds: xr.Dataset) -> Iterator[str]:
     """Spikes in order, of units and trials that exist, inside the span; some at a time."""
     trials, units = ds.sizes["trial"], ds.sizes["unit"]
-    here, start, stop = recorded(ds), ds["start"].values, ds["stop"].values
+    start, stop = ds["start"].values, ds["stop"].values
+    session, own = (ds[name].values if name in ds.variables else None for name in ("session", "unit_session"))
     outside: list[NDArray[np.int64]] = []
     unrecorded: list[NDArray[np.int64]] = []
     last: tuple[int, float] = (-1, -np.inf)
@@ -276,7 +277,8 @@ def _spike_arrays(ds: xr.Dataset) -> Iterator[str]:
             return
         last = int(cell[-1]), float(time[-1])
         outside.append(np.unique(trial[~((time >= start[trial]) & (time <= stop[trial]))]))
-        unrecorded.append(np.unique(unit[~here[trial, unit]]))
+        if session is not None and own is not None:
+            unrecorded.append(np.unique(unit[session[trial] != own[unit]]))
     if any(each.size for each in outside):
         yield f"spikes lie outside the observed span of {_trials(np.unique(np.concatenate(outside)), ds)}"
     if any(each.size for each in unrecorded):
@@ -294,9 +296,9 @@ def _describe_spikes(ds: xr.Dataset) -> tuple[dict[str, int], dict[str, NDArray[
         "n_spikes": ds.sizes["spike"],
         "n_trials_empty": int((~observed).sum()),
         "n_trials_ragged": int((observed & (span < span.max(initial=0.0))).sum()),
-        "n_cells_missing": int(recorded(ds)[~observed].sum()),
+        "n_cells_missing": int(_trials_of_units(ds, ~observed).sum()),
     }
-    of_unit = recorded(ds)[observed].sum(0).astype(np.int64)
+    of_unit = _trials_of_units(ds, observed)
     return counts, {"n_trials_of_unit": of_unit, "n_spikes_of_unit": per_unit}
 
 
@@ -320,6 +322,15 @@ def _describe_bins(ds: xr.Dataset, variable: str) -> tuple[dict[str, int], dict[
         "n_cells_with_gaps": gaps,
     }
     return counts, {"n_trials_of_unit": of_unit}
+
+
+def _trials_of_units(ds: xr.Dataset, among: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many of some trials belong to the session of each unit."""
+    if "session" not in ds.variables or "unit_session" not in ds.variables:
+        return np.full(ds.sizes["unit"], among.sum(), dtype=np.int64)
+    known, number = np.unique(ds["session"].values[among], return_counts=True)
+    lookup = dict(zip(known.tolist(), number.tolist(), strict=True))
+    return np.array([lookup.get(one, 0) for one in ds["unit_session"].values.tolist()], dtype=np.int64)
 
 
 def _overlapping(ds: xr.Dataset) -> int:

@@ -13,6 +13,7 @@ from neurornn.provenance import provenance
 from neurornn.recordings._events import TRIAL_CLOCK
 from neurornn.recordings._schema import BINNED, SPIKES, check, check_structure
 
+_MOST = 10_000_000  # trials, or units
 _UNITS = {"reaction_time": "ms", "session_time": "ms"}  # the behaviour that has one
 
 
@@ -97,6 +98,10 @@ def spikes(
     else:
         time, of_trial, of_unit, session, unit_session, n_units = _from_lists(times, session, unit_session)
         n_trials = len(times)  # type: ignore[arg-type]
+    if max(n_trials, n_units) > max(_MOST, time.size):
+        raise ValueError(
+            f"The positions of the spikes ask for {n_trials} trials and {n_units} units, which cannot be. Check them."
+        )
     order = np.lexsort((time, of_unit, of_trial))
     ids = np.arange(n_units) if unit_ids is None else np.asarray(unit_ids)
     coords = _trial_coords(n_trials, conditions, events, session) | _unit_coords(

@@ -7,8 +7,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+import h5py  # type: ignore[import-untyped, unused-ignore]
 import xarray as xr
 
+from neurornn.recordings._canary import survives
 from neurornn.recordings._schema import check_structure
 from neurornn.storage import CorruptFile
 
@@ -36,13 +38,14 @@ def load(path: str | Path, *, max_bytes: int = 2**30, **options: Any) -> xr.Data
     ``.csv`` one row for each trial: conditions, ``event_<name>``, ``session``, ``start`` and ``stop``; spike times in
              ms separated by blanks, in columns ``spikes_<unit>`` (``NA`` where a unit was not recorded), or in one column
              ``spikes`` beside a column ``unit``, or nowhere
-    ``.mat`` MATLAB
-    ``.nwb`` Neurodata Without Borders
+    ``.mat`` MATLAB, with ``layout=`` a :class:`MatlabLayout` that says where its parts are
+    ``.nwb`` Neurodata Without Borders: the tables of units and trials
     ======== =============================================================================================
 
     Args:
         path: File to read.
-        max_bytes: Most that is held in memory; above it netCDF is read by parts and other formats are refused.
+        max_bytes: Most that is held in memory; above it netCDF is read by parts and other formats are refused, but for MATLAB
+            files, which are held against what they store.
         options: Options of the formats ``.mat`` and ``.nwb``.
 
     Returns:
@@ -66,7 +69,10 @@ def load(path: str | Path, *, max_bytes: int = 2**30, **options: Any) -> xr.Data
     if not path.is_file():
         raise FileNotFoundError(f"There is no file '{path}'.")
     if path.suffix.lower() in _OTHERS:
-        return read(path, **options)
+        if h5py.is_hdf5(path):
+            survives(path)
+        limit = {"max_bytes": max_bytes} if path.suffix.lower() == ".nwb" else {}
+        return read(path, **limit, **options)
     if options:
         raise ValueError(f"Files ending in '{path.suffix}' have no options: got {', '.join(options)}.")
     ds = read(path, max_bytes)
