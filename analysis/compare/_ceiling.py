@@ -13,7 +13,6 @@ from neurornn.analysis.similarity import AbstractSimilarity
 Scale = Literal["correlation", "square"]
 
 _CORRELATIONS = {
-    "SVCCA",
     "crossnobis RSA",
     "held-out Procrustes",
     "linear CKA",

@@ -87,7 +87,7 @@ def match_conditions(
         np.array([-1 if row is None else place.get(row, -1) for row in each], dtype=np.intp) for each in rows
     ]
     return Conditions(
-        {name: np.array([row[k] for row in ordered]) for k, name in enumerate(names)},
+        {name: _typed([row[k] for row in ordered], sides[0][1][name].dtype) for k, name in enumerate(names)},
         members,
         [sum(row is None for row in each) for each in rows],
         [sum(row is not None and row not in shared for row in each) for each in rows],
@@ -151,6 +151,13 @@ def _canonical(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, bool | np.bool_ | int | np.integer | float | np.floating):
         return float(f"{float(value):.{_DIGITS}g}") + 0.0
     return str(value)
+
+
+def _typed(values: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Values of one condition: whole numbers and booleans stay what they are in the networks."""
+    array = np.array(values)
+    whole = array.dtype.kind == "f" and dtype.kind in "iub" and bool((array == np.rint(array)).all())
+    return array.astype(dtype) if whole else array
 
 
 def _order(row: tuple[Any, ...]) -> tuple[tuple[bool, float, str], ...]:

@@ -81,6 +81,8 @@ def plot(result: xr.Dataset, *, ax: "Axes | None" = None) -> "Axes":
     ]
     axes.set_xticks(np.arange(names.size), labels)
     bottom, top = axes.get_ylim()
+    if not result["is_distance"].any():
+        top = min(top, 1.05)  # no score is above 1, whatever an interval of few networks says
     axes.set(ylabel="score", xlim=(-0.5, names.size - 0.5), ylim=(max(bottom, _LOWEST - 0.03), top))
     handles, texts = axes.get_legend_handles_labels()
     kept = dict(zip(texts, handles, strict=True))

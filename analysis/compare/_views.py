@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_STYLES = 4
+_OF_AVERAGES = ("psth", "pca", "jpca")  # views that need no single trials
 
 View = Literal["psth", "pca", "tdr", "dpca", "jpca", "decoding"]
 
@@ -105,6 +106,7 @@ def plot_side_by_side(
         variable=variable,
         n_trials=n_trials,
         seed=seed,
+        averaged=view in _OF_AVERAGES,
     )
     if figure is None:
         import matplotlib.pyplot as plt
@@ -145,6 +147,7 @@ def aligned(
     variable: str = "rate",
     n_trials: int = 500,
     seed: int = 0,
+    averaged: bool = False,
 ) -> tuple[xr.Dataset, xr.Dataset]:
     """A network and a recording with the same conditions under the same names and in the same bins.
 
@@ -162,6 +165,8 @@ def aligned(
         variable: Activity of the network.
         n_trials: Trials simulated where a pair is given.
         seed: Seed of trials and noise.
+        averaged: Whether each condition is one trial, the average of its trials. A recording larger than memory can be
+            averaged and not held.
 
     Returns:
         Both, with ``rate (trial, time, unit)``, NaN where there is none, and the conditions along ``trial``.
@@ -194,17 +199,19 @@ def aligned(
                 "fewer conditions."
             )
         rows = np.flatnonzero(side.member >= 0)
-        coords: dict[str, Any] = {"time": time, "unit": side.ids[units], "trial": rows}
+        of = np.arange(match.n) if averaged else side.member[rows]
+        coords: dict[str, Any] = {
+            "time": time,
+            "unit": side.ids[units],
+            "trial": np.arange(match.n) if averaged else rows,
+        }
         for name, values in match.levels.items():
             about = side.ds[name].attrs if name in side.ds.variables else candidate.trained[name].attrs
-            coords[name] = ("trial", values[side.member[rows]], about)
+            coords[name] = ("trial", values[of], about)
         attrs = {"n_units_excluded": side.n_units - units.size, "n_trials": rows.size}
         about = {"long_name": "firing rate", "units": str(side.ds[side.variable].attrs.get("units", "1"))}
-        found.append(
-            xr.Dataset(
-                {"rate": (("trial", "time", "unit"), _trials(side, units, rows.size), about)}, coords, attrs
-            )
-        )
+        rates = side.mean[:, :, units] if averaged else _trials(side, units, rows.size)
+        found.append(xr.Dataset({"rate": (("trial", "time", "unit"), rates, about)}, coords, attrs))
     return found[0], found[1]
 
 

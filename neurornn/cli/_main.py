@@ -13,7 +13,17 @@ from typing import Annotated, Any, Union
 import tyro
 from typing_extensions import override
 
-from neurornn.cli._commands import Analyze, Command, Demo, Report, Simulate, Tasks, Train, from_recipe
+from neurornn.cli._commands import (
+    Analyze,
+    Command,
+    Compare,
+    Demo,
+    Report,
+    Simulate,
+    Tasks,
+    Train,
+    from_recipe,
+)
 from neurornn.cli._recipes import task_named_in
 from neurornn.tasks import TaskNotFound
 
@@ -25,6 +35,7 @@ A run is a folder. 'train' makes it; 'simulate', 'analyze' and 'report' add to i
   neurornn tasks                             what a network can be trained on
   neurornn train runs/a --task flip-flop     train; 'neurornn train --help' has all options
   neurornn report runs/a                     analyse it and write runs/a/report.html
+  neurornn compare runs/a rec.nc --by NAME   lay it beside a recording
 """
 
 
@@ -71,6 +82,7 @@ def _commands(words: Sequence[str]) -> Any:  # noqa: ANN401
         Annotated[Simulate, tyro.conf.subcommand("simulate")],
         Annotated[Analyze, tyro.conf.subcommand("analyze")],
         Annotated[Report, tyro.conf.subcommand("report")],
+        Annotated[Compare, tyro.conf.subcommand("compare")],
         Annotated[Demo, tyro.conf.subcommand("demo")],
     ]
 
