@@ -91,6 +91,22 @@ def test_the_dual_proves_what_eigenvalues_cannot():
     assert proven >= 9
 
 
+def test_an_optimum_that_cannot_be_proven_has_a_close_limit():
+    rng = np.random.default_rng(10)
+    gaps = []
+    for _ in range(12):
+        A, B = rng.normal(size=(2, 5, 5))
+        found = search(A, B)
+        size = np.linalg.norm(A) * np.linalg.norm(B)
+        spectral = (
+            np.linalg.eigvalsh(A + A.T) @ np.linalg.eigvalsh(B + B.T)
+            + np.linalg.svd(A - A.T)[1] @ np.linalg.svd(B - B.T)[1]
+        ) / 4
+        gaps.append((found.limit - found.overlap) / size)
+        assert gaps[-1] < 0.5 * (spectral - found.overlap) / size
+    assert max(gaps) < 0.02
+
+
 def test_random_starts_reach_turns_and_reflections():
     rng = np.random.default_rng(3)
     signs = set()

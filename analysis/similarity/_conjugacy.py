@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
+from neurornn.analysis.similarity._duality import proof_limit, relaxed_limit
 from neurornn.random import derive_seed, normal_array
 
 Matrix = NDArray[np.float64]
@@ -74,9 +74,11 @@ def closest_conjugate(A: Matrix, B: Matrix, *, n_starts: int, seed: int, toleran
             break
         if k >= len(starts) - 1 and value > proven + 1e-9 * scale:
             proven = value  # a new candidate, after the cheap starts: can it be proven best?
-            limit = min(limit, _dual_limit(A, best @ B @ best.T, value, scale, tolerance))
+            limit = min(limit, proof_limit(A, best @ B @ best.T, value, scale, tolerance))
             if limit - value <= tolerance * scale:
                 break
+    if limit - value > tolerance * scale:  # not proven: say how far off it can be
+        limit = min(limit, relaxed_limit(A, best @ B @ best.T, value, scale))
     return Conjugacy(best, shift + value, shift + max(limit, value), used)
 
 
@@ -159,50 +161,3 @@ def _spectral_limit(A: Matrix, B: Matrix) -> float:
     skew = float(np.linalg.svd(A - A.T, compute_uv=False) @ np.linalg.svd(B - B.T, compute_uv=False)) / 4
     whole = float(np.linalg.svd(A, compute_uv=False) @ np.linalg.svd(B, compute_uv=False))
     return min(symmetric + skew, whole)
-
-
-def _dual_limit(A: Matrix, B: Matrix, value: float, scale: float, tolerance: float) -> float:
-    r"""An upper limit of the overlap from Lagrangian duality, at a stationary point moved to ``C = I``."""
-    # <A, C B C'> = c' M c with c = vec C. For all symmetric L and R it is at most
-    # tr L + tr R + n max eig (M - L x I - I x R), since c' (L x I) c = tr L, c' (I x R) c = tr R and c' c = n. Stationarity at
-    # C = I fixes L + R; their difference 2 D is free, and the largest eigenvalue is convex in it.
-    n = len(A)
-    one = np.eye(n)
-    M = (np.kron(A.T, B.T) + np.kron(A, B)) / 2
-    G = (A @ B.T + A.T @ B) / 2
-    half = (G + G.T) / 4
-    base = M - np.kron(half, one) - np.kron(one, half)
-    found = one.reshape(-1, 1) / n**0.5
-    i, j = np.triu_indices(n)
-    lowest = [np.inf]
-
-    def smoothed(d: NDArray[np.float64], width: float) -> tuple[float, NDArray[np.float64]]:
-        D: Matrix = np.zeros((n, n))
-        D[i, j] = d
-        D = D + D.T
-        whole = base - np.kron(D, one) + np.kron(one, D)
-        # the found point itself has eigenvalue 0 whatever D is: look at what is perpendicular to it
-        inside = whole - found @ (found.T @ whole)
-        inside = inside - (inside @ found) @ found.T - 4 * scale * found @ found.T
-        values, vectors = np.linalg.eigh((inside + inside.T) / 2)
-        leak = float(np.linalg.norm(whole @ found))  # 0 at an exact stationary point
-        lowest[0] = min(lowest[0], max(float(values[-1]), 0.0) + 2 * leak)
-        if lowest[0] * n <= tolerance * scale / 2:
-            raise _ProvenError
-        weight = np.exp((values - values[-1]) / width)
-        smooth = float(values[-1]) + width * float(np.log(weight.sum()))
-        V = (vectors * np.sqrt(weight / weight.sum())).T.reshape(-1, n, n)
-        slope = np.einsum("kai,kaj->ij", V, V) - np.einsum("kia,kja->ij", V, V)
-        return smooth, 2 * slope[i, j]
-
-    d: NDArray[np.float64] = np.zeros(i.size)
-    try:
-        for width in (0.03, 0.003):
-            d = minimize(smoothed, d, (width * scale / n,), "L-BFGS-B", jac=True, options={"maxiter": 100}).x
-    except _ProvenError:
-        pass
-    return value + n * lowest[0]
-
-
-class _ProvenError(Exception):
-    """The limit is reached; no need to go on."""
