@@ -55,8 +55,8 @@ class DynamicalSimilarity(AbstractSimilarity):
     choose ``step`` so that activity changes over it. Noise shrinks the eigenvalues of :math:`A`, since the next moment is
     then harder to predict: compare at equal noise, and look at :meth:`dynamics`.
 
-    With 10 coordinates a comparison takes from hundredths of a second, where a proof is found at once, to a second or two, far more than the other measures; the proof
-    works with matrices of side :math:`r^2`.
+    With 10 coordinates a comparison takes from hundredths of a second, where a proof is found at once, to a second or two,
+    far more than the other measures; the proof works with matrices of side :math:`r^2`.
 
     Args:
         n_delays: Number of delays :math:`m`, the present included.
