@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from neurornn.analysis import behaviour
 from neurornn.analysis.behaviour import CumulativeGaussian, Logistic, Weibull
+from neurornn.analysis.behaviour._binomial_fit import fit_binomial
 
 LEVELS = np.array([-0.5, -0.25, -0.1, -0.05, 0.05, 0.1, 0.25, 0.5])
 
@@ -117,6 +118,34 @@ def test_no_other_optimiser_finds_a_better_curve(
     bias, slope = float(found.bias), float(found.slope)
     own = cost(np.array([-bias * slope, slope, float(found.lapse_low), float(found.lapse_high)]))
     assert own == pytest.approx(-float(found.log_likelihood), abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_step_between_many_stimuli_does_not_hold_up_the_lapse_rates(seed: int) -> None:
+    """They are at their maximum, given the curve, in the fit and in each replicate of the bootstrap."""
+    rng = np.random.default_rng(seed)
+    stimulus = rng.uniform(-0.8, 0.8, 600)
+    up = rng.random(600) < np.where(stimulus > 0.0, 0.95, 0.05)
+    design = np.stack([np.ones(600), stimulus], axis=1)
+    drawn = rng.random((20, 600)) < np.where(stimulus > 0.0, 0.95, 0.05)
+    far = np.array([2e4, 1200.0])
+    fit = fit_binomial(
+        design, drawn.astype(float), np.ones((20, 600)), sigmoid=Logistic(), start=np.tile([0.0, 1200.0, 0.1, 0.1], (20, 1)),
+        lower=np.array([*-far, 0.0, 0.0]), upper=np.array([*far, 0.2, 0.2]),
+    )  # fmt: skip
+    assert fit.converged.all()
+    for theta, value, chosen in zip(fit.theta, fit.log_likelihood, drawn, strict=True):
+        F = expit(design @ theta[:2])
+
+        def cost(lapses: NDArray[np.float64], F=F, chosen=chosen) -> float:
+            p = lapses[0] + (1 - lapses.sum()) * F
+            return -float(np.log(np.where(chosen, p, 1 - p)).sum())
+
+        best = minimize(
+            cost, [0.05, 0.05], bounds=[(1e-9, 0.2)] * 2, method="L-BFGS-B", options={"ftol": 1e-14}
+        )
+        assert value >= -best.fun - 1e-4
+    assert bool(behaviour.psychometric(stimulus, up, n_bootstrap=0).converged)
 
 
 def test_log_likelihood_is_that_of_the_binomial_without_its_coefficient() -> None:

@@ -5,7 +5,9 @@ r"""Maximum likelihood for binomial data with lapses, many data sets at once.
 
 by projected, Levenberg-damped steps inside a box. The curvature is the part of the Hessian that holds first
 derivatives, :math:`\sum_l (k_l/p_l^2 + (n_l - k_l)/(1 - p_l)^2)\, \nabla p_l \nabla p_l^\top`: never negative, and
-unlike the expected information it does not explode where a lapse rate nears 0 at a level without errors. Every row
+unlike the expected information it does not explode where a lapse rate nears 0 at a level without errors. Where a steep
+curve between many levels lets the coefficients move little, every second step is one of the lapse rates alone, in which
+the likelihood is concave. Every row
 of a batch is its own problem: the starts of one fit, or the replicates of a bootstrap, run side by side in whole
 arrays.
 """
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 _TINY = 1e-100
 _N_ITERATIONS = 300
 _GRADIENT = 1e-9  # of the mean log-likelihood, parameters being of order one
+_EVERY, _STILL = 30, 1e-7  # steps after which the log-likelihood must have risen by so much
 
 
 class Sigmoid(Protocol):
@@ -42,7 +45,7 @@ class BinomialFit(NamedTuple):
         theta: Coefficients of the design, then the lower and the upper lapse rate, ``(fit, parameter)``.
         log_likelihood: Sum over trials, without the penalty, ``(fit,)``.
         objective: Negative log-likelihood with the penalty, ``(fit,)``.
-        converged: Whether the projected gradient vanished or no step could improve the fit, ``(fit,)``.
+        converged: Whether the projected gradient vanished, or the log-likelihood did not rise any more, ``(fit,)``.
     """
 
     theta: NDArray[np.float64]
@@ -91,22 +94,34 @@ def fit_binomial(
     damping = np.full(len(theta), 1e-3)
     scale = np.maximum(total.sum(1), 1.0)
     converged = np.zeros(len(theta), dtype=bool)
-    for _ in range(_N_ITERATIONS):
+    last = value.copy()
+    is_lapse = np.arange(theta.shape[1]) >= theta.shape[1] - 2
+    for iteration in range(1, 1 + _N_ITERATIONS):
         blocked = ((theta <= lower) & (gradient > 0)) | ((theta >= upper) & (gradient < 0))
         slope = np.where(blocked | (lower == upper), 0.0, gradient)
         converged |= np.abs(slope).max(1) < _GRADIENT * scale
         (rows,) = np.nonzero(~converged)
         if not rows.size:
             break
-        step = _damped_step(slope[rows], curvature[rows], slope[rows] != 0, damping[rows])
+        alone = (damping[rows] > 1.0) & (
+            iteration % 2 == 0
+        )  # only the lapse rates, whatever holds up the others
+        free = (slope[rows] != 0) & (is_lapse | ~alone[:, None])
+        step = _damped_step(slope[rows] * free, curvature[rows], free, np.where(alone, 0.0, damping[rows]))
         trial = np.clip(theta[rows] + step, lower, upper)
         found = _objective(trial, design, chosen[rows], total[rows], sigmoid, penalty)
         better = found[0] < value[rows]
         won = rows[better]
         theta[won] = trial[better]
         value[won], gradient[won], curvature[won] = (part[better] for part in found)
-        damping[rows] = np.clip(np.where(better, damping[rows] / 5, damping[rows] * 6), 1e-9, None)
+        changed = np.where(better, damping[rows] / 5, damping[rows] * 6)
+        damping[rows] = np.clip(np.where(alone, damping[rows], changed), 1e-9, None)
         converged[rows] |= damping[rows] > 1e9  # no direction improves any more: at the limit of rounding
+        if (
+            iteration % _EVERY == 0
+        ):  # a step has no steepest slope: ever steeper curves are ever so little better
+            converged |= last - value < _STILL
+            last = value.copy()
     log_likelihood = 0.5 * (penalty * theta**2).sum(1) - value
     return BinomialFit(theta, log_likelihood, value, converged)
 
