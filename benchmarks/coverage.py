@@ -40,7 +40,7 @@ def some(name: str, numbers: Sequence[int]) -> list[tuple[dict[str, float], floa
     return found
 
 
-def studied(name: str, n: int, pool: ProcessPoolExecutor | None) -> dict[str, Any]:
+def studied(name: str, n: int, code: str, pool: ProcessPoolExecutor | None) -> dict[str, Any]:
     """Coverage of each parameter of one fit; shows how far it is."""
     chunks = [range(k, min(k + CHUNK, n)) for k in range(0, n, CHUNK)]
     names = [name] * len(chunks)
@@ -58,7 +58,7 @@ def studied(name: str, n: int, pool: ProcessPoolExecutor | None) -> dict[str, An
     }
     return {
         "data_sets": n,
-        "code": digest(STUDIES[name]),
+        "code": code,
         "ms_a_data_set": 1e3 * statistics.median(spent for _, spent in found),
         "coverage": coverage,
     }
@@ -90,6 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     path = options.results / "coverage.json"
     kept = json.loads(path.read_text())["fits"] if path.exists() else {}
     asked = options.only or list(STUDIES)
+    codes = {
+        name: digest(STUDIES[name]) for name in asked
+    }  # of the code that runs, whatever is edited meanwhile
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes to come
     pool = None
     if options.processes > 1:
@@ -97,9 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         for name in asked:
             old = kept.get(name, {})
-            fresh = old.get("data_sets") == options.data_sets and old.get("code") == digest(STUDIES[name])
+            fresh = old.get("data_sets") == options.data_sets and old.get("code") == codes[name]
             if not fresh:
-                kept[name] = studied(name, options.data_sets, pool)
+                kept[name] = studied(name, options.data_sets, codes[name], pool)
             fits = {each: kept[each] for each in STUDIES if each in kept}
             measuring.write("coverage", {"fits": fits}, options.results)
             (options.results / "coverage.md").write_text(table(fits))

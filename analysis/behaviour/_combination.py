@@ -13,7 +13,8 @@ from scipy.special import ndtr
 from typing_extensions import override
 
 from neurornn.analysis._plotting import axes_or_new, colours, label, legend_beside
-from neurornn.analysis.behaviour._choices import as_choices, percentile_interval, wilson_interval
+from neurornn.analysis.behaviour._bias_corrected import bias_corrected_interval
+from neurornn.analysis.behaviour._choices import as_choices, wilson_interval
 from neurornn.analysis.behaviour._measure import AbstractMeasure
 from neurornn.analysis.behaviour._psychometric_fit import Curve, fit_curve
 from neurornn.analysis.behaviour._psychometric_functions import CumulativeGaussian
@@ -44,7 +45,7 @@ def optimal_combination(
 
     where :math:`\sigma` is the standard deviation of the cumulative Gaussian fitted to the choices with one sense, one
     over its slope, and :math:`\hat\sigma_{va}` the prediction for both. ``difference`` is observed minus predicted: 0 is
-    optimal, above 0 less precise than possible. Intervals are 95 % percentiles of a parametric bootstrap, in
+    optimal, above 0 less precise than possible. Intervals are 95 % bias-corrected percentiles of a parametric bootstrap, in
     which the three curves vary independently of each other.
 
     Where a curve has no slope that the data pin, because all choices are the same or the curve is a step or falls, what
@@ -133,16 +134,16 @@ def optimal_combination(
     result = xr.Dataset(
         {
             "sd": ("modality", sd[:, 0]),
-            "sd_interval": (("modality", "interval"), np.stack([percentile_interval(row[1:]) for row in sd])),
+            "sd_interval": (("modality", "interval"), np.stack([bias_corrected_interval(row[0], row[1:]) for row in sd])),
             "bias": ("modality", bias[:, 0]),
             "bias_interval": (
                 ("modality", "interval"),
-                np.stack([percentile_interval(row[1:]) for row in bias]),
+                np.stack([bias_corrected_interval(row[0], row[1:]) for row in bias]),
             ),
             "predicted_sd": ((), predicted[0]),
-            "predicted_sd_interval": ("interval", percentile_interval(predicted[1:])),
+            "predicted_sd_interval": ("interval", bias_corrected_interval(predicted[0], predicted[1:])),
             "difference": ((), difference[0]),
-            "difference_interval": ("interval", percentile_interval(difference[1:])),
+            "difference_interval": ("interval", bias_corrected_interval(difference[0], difference[1:])),
             "at_bound": ("modality", np.isnan(sd[:, 0])),
             "log_likelihood": ("modality", [curve.log_likelihood for curve in curves]),
             "converged": ("modality", [curve.converged for curve in curves]),
@@ -182,7 +183,7 @@ def optimal_combination(
         | {
             "lapses": int(lapses),
             "n_bootstrap": n_bootstrap,
-            "bootstrap": "parametric, 95 % percentiles",
+            "bootstrap": "parametric, 95 % bias-corrected percentiles",
             "seed": seed,
         }
     )

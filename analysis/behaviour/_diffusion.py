@@ -282,7 +282,10 @@ def _fit(
             "variance_interval": (("delay", "interval"), ends),
             "n": ("delay", n),
             "fitted": ("curve", fitted[0]),
-            "fitted_interval": (("curve", "interval"), percentile_interval(fitted[1:])),
+            "fitted_interval": (
+                ("curve", "interval"),
+                np.stack([bias_corrected_interval(each[0], each[1:]) for each in fitted.T]),
+            ),
             "at_bound": ("parameter", np.array([fit.diffusion[0] == 0, fit.initial[0] == 0])),
             "log_likelihood": ((), float(fit.log_likelihood[0])),
             "converged": ((), bool(fit.converged[0])),

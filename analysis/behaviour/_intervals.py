@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from neurornn.analysis._conditions import by_group
 from neurornn.analysis._plotting import axes_or_new, colours, label, value_text
-from neurornn.analysis.behaviour._choices import percentile_interval
+from neurornn.analysis.behaviour._bias_corrected import bias_corrected_interval
 from neurornn.analysis.behaviour._measure import AbstractMeasure
 from neurornn.provenance import provenance
 from neurornn.random import derive_seed
@@ -52,7 +52,7 @@ def produced_intervals(
     At each target, ``mean``, ``sd`` and the coefficient of variation ``cv`` are those of the trials; ``bias`` is the
     root of the squared bias of a target and ``variability`` that of its variance, both averaged over trials, so that the
     mean squared error is the sum of their squares. The ``gain`` is the mean of produced over sample interval. Intervals are 95 %
-    percentiles over trials resampled within each target.
+    bias-corrected percentiles over trials resampled within each target.
 
     Args:
         ds: Trials, simulated or recorded.
@@ -115,7 +115,7 @@ def produced_intervals(
     result["n"].attrs = {"long_name": "trials", "units": "1"}
     return result.assign_attrs(
         provenance("neurornn.ProducedIntervals/1")
-        | {"n_bootstrap": n_bootstrap, "bootstrap": "trials within targets, 95 % percentiles", "seed": seed}
+        | {"n_bootstrap": n_bootstrap, "bootstrap": "trials within targets, 95 % bias-corrected percentiles", "seed": seed}
     )
 
 
@@ -235,7 +235,7 @@ def _regress(
     )
     for name, values in estimates.items():
         result[name] = float(values[0])
-        result[f"{name}_interval"] = ("interval", percentile_interval(values[1:]))
+        result[f"{name}_interval"] = ("interval", bias_corrected_interval(values[0], values[1:]))
     residual = (made - float(result["intercept"]) - float(result["slope"]) * asked) / asked
     scale = max(float(np.sqrt(np.mean(residual**2))), 1e-300)
     result["log_likelihood"] = float(

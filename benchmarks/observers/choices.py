@@ -105,8 +105,8 @@ def _in_time(c: np.ndarray, time: np.ndarray) -> np.ndarray:
 
 
 def _senses(rng: np.random.Generator) -> xr.Dataset:
-    x = np.tile(RATES, 3 * 60)
-    modality = np.repeat(list(SENSES), RATES.size * 60)
+    x = np.tile(RATES, 3 * 100)
+    modality = np.repeat(list(SENSES), RATES.size * 100)
     return trials(x=x, modality=modality, choice=_signs(rng, _sensed(x, modality)))
 
 
