@@ -134,7 +134,10 @@ def optimal_combination(
     result = xr.Dataset(
         {
             "sd": ("modality", sd[:, 0]),
-            "sd_interval": (("modality", "interval"), np.stack([bias_corrected_interval(row[0], row[1:]) for row in sd])),
+            "sd_interval": (
+                ("modality", "interval"),
+                np.stack([bias_corrected_interval(row[0], row[1:]) for row in sd]),
+            ),
             "bias": ("modality", bias[:, 0]),
             "bias_interval": (
                 ("modality", "interval"),

@@ -115,7 +115,11 @@ def produced_intervals(
     result["n"].attrs = {"long_name": "trials", "units": "1"}
     return result.assign_attrs(
         provenance("neurornn.ProducedIntervals/1")
-        | {"n_bootstrap": n_bootstrap, "bootstrap": "trials within targets, 95 % bias-corrected percentiles", "seed": seed}
+        | {
+            "n_bootstrap": n_bootstrap,
+            "bootstrap": "trials within targets, 95 % bias-corrected percentiles",
+            "seed": seed,
+        }
     )
 
 
