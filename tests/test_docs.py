@@ -32,3 +32,8 @@ def test_links_between_pages_lead_somewhere():
     for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_task_of_the_guide_fits_on_a_page():
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "new-task.md").read_text(), flags=re.DOTALL)
+    assert "class RememberedSide" in blocks[0] and len(blocks[0].splitlines()) < 80
