@@ -3,6 +3,7 @@
 __all__ = ["drawn", "measured"]
 
 import math
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PANEL = (4.2, 3.4)  # inches
+_LETTERS = 48  # in a line of small print as wide as a panel
 
 
 def measured(task: str, measures: Mapping[str, AbstractMeasure], dataset: xr.Dataset) -> xr.DataTree:
@@ -75,7 +77,8 @@ def drawn(measures: Mapping[str, AbstractMeasure], results: xr.DataTree) -> "Fig
     for ax, title in zip(axes.flat, titles, strict=False):
         result = results[title].to_dataset()
         if "failed" in result.attrs:
-            ax.text(0.5, 0.5, result.attrs["failed"], ha="center", va="center", wrap=True, fontsize=8)
+            why = textwrap.fill(str(result.attrs["failed"]), _LETTERS)
+            ax.text(0.5, 0.5, why, ha="center", va="center", fontsize=8, transform=ax.transAxes)
             ax.set_axis_off()
         else:
             measures[title].plot(result, ax=ax)

@@ -20,6 +20,9 @@ from neurornn.analysis.behaviour._weights import accuracy, choice_weights
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_MOST_NUMBERS = 10  # ticks of their own
+_LINE, _TURNED, _MOST_NAMES = 26, 12, 24  # letters side by side; names aslant; names upright
+
 
 class AbstractMeasure(ABC):
     """Something measured in the behaviour of a network or a subject; a subclass is a frozen dataclass.
@@ -122,13 +125,18 @@ class MeanBy(AbstractMeasure):
             axes.errorbar([0.0], [values], bars.reshape(2, 1), fmt="o", color="C0", capsize=3)
             axes.set_xticks([])
         elif result["group"].dtype.kind in "iuf":
-            axes.errorbar(result["group"].values, values, bars, fmt="o-", color="C0", markersize=4.5)
+            place = result["group"].values
+            axes.errorbar(place, values, bars, fmt="o-", color="C0", markersize=4.5)
+            if place.dtype.kind in "iu" and place.size <= _MOST_NUMBERS:
+                axes.set_xticks(place)
             axes.set_xlabel(label(result["group"]))
         else:
             place = np.arange(values.size)
             axes.errorbar(place, values, bars, fmt="o", color="C0", markersize=4.5)
-            axes.set_xticks(place, [value_text(value) for value in result["group"].values.tolist()])
+            _name(axes, [value_text(value) for value in result["group"].values.tolist()])
             axes.set_xlabel(label(result["group"]))
+        if self.variable == "performance":
+            axes.set_ylim(-0.03, 1.03)
         axes.set_ylabel(label(result["mean"]))
         return axes
 
@@ -155,3 +163,16 @@ class Accuracy(AbstractMeasure):
         axes = MeanBy("accuracy").plot(renamed, ax=ax)
         axes.set_ylim(-0.03, 1.03)
         return axes
+
+
+def _name(axes: "Axes", names: list[str]) -> None:
+    """Ticks with names: side by side if they are short, else turned, and of very many every second, third, ..."""
+    every = -(-len(names) // _MOST_NAMES)
+    place = np.arange(0, len(names), every)
+    shown = [names[k] for k in place]
+    if sum(len(name) + 1 for name in shown) <= _LINE:
+        axes.set_xticks(place, shown)
+    elif len(shown) <= _TURNED:
+        axes.set_xticks(place, shown, rotation=45, ha="right", rotation_mode="anchor")
+    else:
+        axes.set_xticks(place, shown, rotation=90, fontsize="small")

@@ -24,7 +24,7 @@ def mean_in_bins(ds: xr.Dataset, variable: str, by: str, *, n_bins: int = 6) -> 
         ds: Trials, simulated or recorded.
         variable: Variable with one value for each trial; NaN leaves a trial out.
         by: Condition with many values; trials without one are counted in ``n_trials_without_group``.
-        n_bins: Number of bins; fewer come out where many trials share a value.
+        n_bins: Number of bins; values that are no more are each a bin, and fewer come out where many trials share one.
 
     Returns:
         What :func:`mean_by` gives, with ``group`` the mean of the condition in each bin, and ``bin_edges``.
@@ -46,15 +46,19 @@ def mean_in_bins(ds: xr.Dataset, variable: str, by: str, *, n_bins: int = 6) -> 
     known = np.isfinite(x)
     if not known.any():
         raise ValueError(f"No trial has a finite value of '{by}'.")
-    edges = np.unique(np.quantile(x[known], np.linspace(0, 1, n_bins + 1)))
-    code = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, max(edges.size - 2, 0))
+    levels = np.unique(x[known])
+    if levels.size <= n_bins:
+        edges, code = np.stack([levels, levels], axis=1), np.searchsorted(levels, x)
+    else:
+        cuts = np.unique(np.quantile(x[known], np.linspace(0, 1, n_bins + 1)))
+        edges = np.stack([cuts[:-1], cuts[1:]], axis=1)
+        code = np.clip(np.searchsorted(cuts, x, side="right") - 1, 0, len(edges) - 1)
     found, member = np.unique(code[known], return_inverse=True)
     centre = np.full(x.size, np.nan)
     centre[known] = (np.bincount(member, x[known]) / np.bincount(member))[member]
     binned = ds.assign({by: ("trial", centre, ds[by].attrs)})
-    ends = np.stack([edges[found], edges[np.minimum(found + 1, edges.size - 1)]], axis=1)
     attrs = {"long_name": f"bins of {by.replace('_', ' ')}"} | ds[by].attrs
-    return mean_by(binned, variable, by=by).assign(bin_edges=(("group", "interval"), ends, attrs))
+    return mean_by(binned, variable, by=by).assign(bin_edges=(("group", "interval"), edges[found], attrs))
 
 
 @dataclass(frozen=True)

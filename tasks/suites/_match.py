@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from neurornn.analysis.behaviour import AbstractMeasure, Accuracy
+from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, MeanInBins
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._timing import Choice, Timing
 from neurornn.tasks.suites._plan import Item, Plan
@@ -70,7 +70,7 @@ class AbstractMatch(AbstractRingTask):
     @property
     @override
     def measures(self) -> Mapping[str, AbstractMeasure]:
-        return {"accuracy": Accuracy("is_match"), "accuracy by delay": Accuracy("delay")}
+        return {"accuracy": Accuracy("is_match"), "performance by delay": MeanInBins("performance", "delay")}
 
 
 @dataclass(frozen=True, kw_only=True)
