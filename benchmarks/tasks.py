@@ -66,6 +66,20 @@ PAIRS = [
         {"fixation": 300.0, "stimulus": 760.0, "delay": 600.0, "decision": 100.0, "grace": 0.0},
     ),
     Pair(
+        "DelayComparison-v0",
+        {"fixation": 500.0, "stimulus1": 500.0, "delay": 1000.0, "stimulus2": 500.0, "decision": 100.0},
+        {},
+        "delayed-comparison",
+        {"fixation": 500.0, "first": 500.0, "delay": 1000.0, "second": 500.0, "decision": 100.0, "grace": 0.0},
+    ),
+    Pair(
+        "GoNogo-v0",
+        {"fixation": 0.0, "stimulus": 500.0, "delay": 500.0, "decision": 500.0},
+        {},
+        "go-nogo",
+        {},
+    ),
+    Pair(
         "DelayMatchSample-v0",
         {"fixation": 300.0, "sample": 500.0, "delay": 1000.0, "test": 500.0, "decision": 900.0},
         {"dim_ring": 32},
@@ -116,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__.partition("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--repetitions", type=int, default=REPETITIONS, help="rounds that count")
-    parser.add_argument("--batch-size", type=int, default=64, help="trials in a batch")
+    parser.add_argument("--batch-size", type=int, default=512, help="trials in a batch")
     parser.add_argument("--results", type=Path, default=measuring.RESULTS, help="folder of tasks.json")
     options = parser.parse_args(arguments)
     rows, lines = [], []

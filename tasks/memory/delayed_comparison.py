@@ -15,6 +15,7 @@ from typing_extensions import override
 from neurornn.analysis.behaviour import AbstractMeasure, ContractionBias, PairAccuracy
 from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
+from neurornn.tasks._encoders import held
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
@@ -89,15 +90,14 @@ class DelayedComparison(AbstractTwoChoice):
             },
         )
         first, second = epochs.during("first"), epochs.during("second")
-        rise = self._contrast(f1)[:, None] * first + self._contrast(f2)[:, None] * second
-        felt = 0.8 * (first | second)
+        rise, later = 0.4 * self._contrast(f1), 0.4 * self._contrast(f2)
         return self._decide(
             draws,
             epochs,
             inputs={
                 "fixation": epochs.before("decision"),
-                "frequency_up": felt + 0.4 * rise,
-                "frequency_down": felt - 0.4 * rise,
+                "frequency_up": held(0.8 + rise, first) + held(0.8 + later, second),
+                "frequency_down": held(0.8 - rise, first) + held(0.8 - later, second),
             },
             correct_choice=side_of(f2 - f1, draws.coin("tie")),
         )

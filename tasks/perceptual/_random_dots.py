@@ -15,7 +15,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.tasks._draws import TrialDraws
-from neurornn.tasks._encoders import opposed
+from neurornn.tasks._encoders import held, opposed
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._timing import Timing
 from neurornn.tasks._two_choice import AbstractTwoChoice, check_strengths, side_of
@@ -53,8 +53,8 @@ def dots_inputs(
     Returns:
         The channels ``"motion_left"`` and ``"motion_right"``.
     """
-    left, right = opposed(coherence[:, None], scale)
-    return {"motion_left": left * shown, "motion_right": right * shown}
+    left, right = opposed(coherence, scale)
+    return {"motion_left": held(left, shown), "motion_right": held(right, shown)}
 
 
 @dataclass(frozen=True, kw_only=True)
