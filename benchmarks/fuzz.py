@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 MEMORY = 3 << 30  # bytes of address space a child may have, libraries included
+EXTRA = 128 << 10  # KiB that a file of some kB may take beyond what the process had
 SECONDS = 20.0  # for one file
 FORMATS = ("mat5", "mat5z", "mat73", "nwb-spikes", "nwb-binned", "nwb-tables")
 
@@ -240,10 +241,11 @@ def worker(folder, seed, first, last, formats=FORMATS):
     for name, path in seeds:
         load(name, path)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + EXTRA
     warnings.simplefilter("ignore")
     for k in range(first, last):
         name, data, suffix = originals[k % len(originals)]
-        path = folder / f"mutated{suffix}"
+        path = folder / f"mutated-{k}{suffix}"
         path.write_bytes(mutated(data, np.random.default_rng((seed, k))))
         print(json.dumps({"start": k}), flush=True)
         try:
@@ -253,6 +255,11 @@ def worker(folder, seed, first, last, formats=FORMATS):
             found = {"done": k, "read": False, "message": str(error)[:300]}
         except Exception as error:  # whatever is no clear refusal is a finding
             found = {"done": k, "bad": f"{name} {type(error).__name__}: {str(error)[:200]}"}
+        path.unlink()
+        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        if used > most:
+            found = {"done": k, "bad": f"{name} took {(used - most + EXTRA) >> 10} MiB"}
+            most = used
         print(json.dumps(found), flush=True)
 
 

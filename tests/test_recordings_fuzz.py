@@ -1,0 +1,53 @@
+"""Damaged files: read or refused, never a crash, a hang or another error. The full number is in ``benchmarks/fuzz.py``."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def fuzz(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module("fuzz")
+
+
+@pytest.mark.parametrize("formats", [("mat5", "mat5z", "mat73"), ("nwb-spikes", "nwb-binned", "nwb-tables")])
+def test_mutated_files_are_read_or_refused(fuzz, tmp_path, formats):
+    if formats[0].startswith("nwb"):
+        pytest.importorskip("pynwb")
+    n = 1200 if formats[0] == "mat5" else 300
+    outcome = fuzz.run(n, seed=7, folder=tmp_path, formats=formats)
+    assert outcome.bad == []
+    assert outcome.read + outcome.refused == n
+    assert outcome.read > 0 and outcome.refused > 0
+    assert all(len(message) > 20 for message in outcome.messages), "an error says what is wrong"
+
+
+def test_the_harness_sees_hangs_crashes_and_other_errors(fuzz, tmp_path, monkeypatch):
+    source = (BENCHMARKS / "fuzz.py").read_text()
+    broken = """    if path.name == "mutated-0.mat":
+        raise KeyError("not ours")
+    if path.name == "mutated-1.mat":
+        import os
+
+        os.abort()
+    if path.name == "mutated-2.mat":
+        import time
+
+        time.sleep(60)
+    if path.name == "mutated-3.mat":
+        return len(bytearray(b"x") * (300 << 20))
+    from neurornn.recordings import _matlab
+"""
+    copy = tmp_path / "broken_fuzz.py"
+    copy.write_text(source.replace("    from neurornn.recordings import _matlab\n", broken, 1))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(fuzz, "__file__", str(copy))
+    outcome = fuzz.run(4, seed=1, folder=tmp_path, formats=("mat5",), seconds=5.0)
+    for line, wanted in zip(
+        outcome.bad, ("KeyError", "the process died", "hang of more than", "took"), strict=True
+    ):
+        assert wanted in line
