@@ -7,9 +7,19 @@ from scipy import stats
 
 from neurornn import CTRNN, simulate, tasks
 from neurornn.connectivity import Dale
-from neurornn.recordings import align, check, to_counts, to_rates
-from neurornn.recordings._observation import GainDrift, NegativeBinomial, Sessions
-from neurornn.recordings._observe import observe, observe_counts
+from neurornn.recordings import (
+    GainDrift,
+    NegativeBinomial,
+    Sessions,
+    align,
+    check,
+    load,
+    observe,
+    observe_counts,
+    save,
+    to_counts,
+    to_rates,
+)
 from neurornn.recordings._process import _poisson
 
 
@@ -302,3 +312,32 @@ def test_what_cannot_be_observed_is_refused():
         observe(ds, rate_scale=1e12)
     with pytest.raises(ValueError, match="'session', which recordings use themselves"):
         observe(ds.assign_coords(session=("trial", np.arange(10))), rate_scale=1.0)
+
+
+def test_a_simulated_recording_goes_through_a_file(tmp_path):
+    ds = network(
+        np.random.default_rng(0).gamma(2.0, 1.0, size=(20, 10, 6)), side=np.tile(["left", "right"], 10)
+    )
+    for made in (observe, observe_counts):
+        recording = made(ds, rate_scale=30.0, sessions=Sessions(2, 2, 7), drift=GainDrift(0.2, 5.0), seed=2)
+        save(recording, tmp_path / "recording.nc")
+        again = load(tmp_path / "recording.nc")
+        again.load()
+        check(again)
+        for name in recording.variables:
+            np.testing.assert_array_equal(again[name], recording[name])
+        assert again.attrs["sessions"] == "Sessions(n=2, units_per_session=2, trials_per_session=7)"
+        again.close()
+
+
+def test_a_trial_without_any_valid_step_is_a_trial_without_a_span():
+    ds = constant(4, 5, 2)
+    valid = np.ones((4, 5))
+    valid[2] = 0
+    ds["valid"] = (("trial", "time"), valid)
+    spikes = observe(ds, rate_scale=100.0)
+    assert np.isnan(spikes.start[2]) and int(check(spikes).n_trials_empty) == 1
+    assert 2 not in spikes.spike_trial and np.isnan(observe_counts(ds, rate_scale=100.0).counts[2]).all()
+    valid[1, 2] = 0
+    with pytest.raises(ValueError, match="1 trials is not one stretch"):
+        observe(ds, rate_scale=100.0)

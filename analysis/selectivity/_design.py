@@ -155,7 +155,7 @@ def permuted_p(
             left = np.maximum(whole - power.sum(1), 0.0)
             # F* >= F, without dividing by what may be 0
             above += (
-                squares * fitted.residual * (1 + 1e-9) + 1e-12 * whole**2 * 1e-9 >= fitted.squares[t] * left
+                squares * fitted.residual * (1 + 1e-9) + 1e-12 * whole**2 >= fitted.squares[t] * left
             ).sum(0)
         out[t] = np.where(np.isnan(fitted.f[t]), np.nan, (1 + above) / (1 + n_permutations))
     return out

@@ -160,7 +160,7 @@ def observe_counts(
         flat = np.bincount(cell[inside] * n_bins + bin_of[inside], minlength=rows.size * units.size * n_bins)
         counts = flat.reshape(size).transpose(0, 2, 1).astype(np.float32)
         start, stop = which.start[rows, None], which.stop[rows, None]
-        counts[(edges < start - tolerance) | (edges + width > stop + tolerance)] = np.nan
+        counts[~((edges >= start - tolerance) & (edges + width <= stop + tolerance))] = np.nan
         out[rows[:, None, None], np.arange(n_bins)[:, None], units] = counts
     coords = which.coords | {"time": ("time", edges, time_attributes("trial"))}
     attrs = (
