@@ -12,6 +12,8 @@ import h5py  # type: ignore[import-untyped, unused-ignore]
 import numpy as np
 from numpy.typing import NDArray
 
+from neurornn.recordings._heaps import check_heaps
+
 Node: TypeAlias = "h5py.Group | h5py.Dataset"
 Where: TypeAlias = "tuple[int | slice, ...]"
 _Kind = TypeVar("_Kind", h5py.Group, h5py.Dataset)
@@ -23,8 +25,6 @@ _FILTERS = {
     32000: 300,
 }  # deflate, shuffle, checksum, lzf: how many times each can shrink
 _SMALL = 1 << 20  # bytes that any dataset may hold, whatever is stored: fill values
-_SCAN = 1 << 24  # bytes looked through at a time
-_HEAP = 4096  # bytes a collection of text has at least
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError, AttributeError)
 
 
@@ -303,47 +303,6 @@ class Reader:
         if self._left < 0 and where == ():
             raise ValueError(f"it declares more data than its {self.size} bytes can hold: damaged.")
         return values
-
-
-def check_heaps(path: Path) -> None:
-    """Walk all collections of the global heap of an HDF5 file: each object must end inside and the next lie beyond it.
-
-    HDF5 itself adds up sizes without looking, and a size of 0 or of nearly 2^64 keeps it in the same place forever.
-
-    Args:
-        path: File.
-
-    Raises:
-        ValueError: If one is damaged.
-    """
-    mark, n_bytes = b"GCOL\x01", path.stat().st_size
-    with path.open("rb") as file:
-        first = 0
-        while first < n_bytes:
-            file.seek(first)
-            block = file.read(_SCAN + len(mark) - 1)
-            at = block.find(mark)
-            while at >= 0:
-                file.seek(first + at)
-                header = file.read(16)
-                size = int.from_bytes(header[8:16], "little")
-                if _HEAP <= size <= n_bytes - first - at and not _walks(file.read(size - 16)):
-                    raise ValueError(f"the text at byte {first + at} is damaged.")
-                at = block.find(mark, at + 1)
-            first += _SCAN
-
-
-def _walks(objects: bytes) -> bool:
-    """Whether the objects of one collection follow each other to its end."""
-    at = 0
-    while at + 16 <= len(objects):
-        index = int.from_bytes(objects[at : at + 2], "little")
-        size = int.from_bytes(objects[at + 8 : at + 16], "little")
-        step = 16 + -(-size // 8) * 8 if index else size
-        if step < 16 or step > len(objects) - at + (0 if index == 0 else 7):
-            return False
-        at += step
-    return True
 
 
 def _leads_out(found: list[str], name: bytes, info: "h5py.h5l.LinkInfo") -> int | None:
