@@ -42,7 +42,7 @@ def check_dots(coherences: tuple[float, ...], scale: float) -> None:
 
 def dots_inputs(
     coherence: NDArray[np.float64], shown: NDArray[np.bool_], scale: float
-) -> Mapping[str, NDArray[np.float64]]:
+) -> Mapping[str, NDArray[np.float32]]:
     r"""Two channels that carry the motion, with means :math:`s (1 \mp c) / 2` while it is shown.
 
     Args:
