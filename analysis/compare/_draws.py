@@ -85,8 +85,8 @@ def evaluate(plan: Plan, draw: Draw) -> tuple[NDArray[np.intp], NDArray[np.float
         draw: The populations.
 
     Returns:
-        The units of the recording that were drawn; the correlation of each between the halves, and between all trials and a half,
-        ``(2, unit)``; and the evaluations by label.
+        The units of the recording that were drawn; the correlation of each between the halves and between all trials and a
+        half, over all conditions and then averaged over folds of them, ``(4, unit)``; and the evaluations by label.
     """
     n_conditions, _, n_brain = draw.brain.full.shape
     chosen = _some(n_brain, plan.n_units, derive_seed(plan.seed, "units", draw.number))
@@ -102,7 +102,13 @@ def evaluate(plan: Plan, draw: Draw) -> tuple[NDArray[np.intp], NDArray[np.float
         ]
         for quantity, found in draw.models.items()
     }
-    reliability = np.stack([half_correlation(*brain.halves), half_correlation(brain.full, brain.halves[0])])
+    tests: list[NDArray[np.intp]] = [np.arange(n_conditions)]
+    if not plan.by_trial:
+        tests = [test for _, test in _condition_folds(plan, draw.number, n_conditions)]
+    pairs = (brain.halves, (brain.full, brain.halves[0]))
+    pooled = [half_correlation(*pair) for pair in pairs]
+    within = [np.mean([half_correlation(pair[0][k], pair[1][k]) for k in tests], axis=0) for pair in pairs]
+    reliability = np.stack([*pooled, *within])
     orders = [
         np.argsort(uniform_array(derive_seed(plan.seed, "shuffle", draw.number, k), n_conditions))
         for k in range(plan.n_shuffles)
@@ -183,6 +189,10 @@ def _folds(measure: AbstractSimilarity, plan: Plan, number: int, n_conditions: i
     if plan.by_trial:  # the halves come one after the other
         first, second = np.arange(n_conditions), np.arange(n_conditions, 2 * n_conditions)
         return [(first, second), (second, first)]
+    return _condition_folds(plan, number, n_conditions)
+
+
+def _condition_folds(plan: Plan, number: int, n_conditions: int) -> Folds:
     return condition_folds(
         n_conditions, n_folds=min(plan.n_folds, n_conditions), seed=derive_seed(plan.seed, "folds", number)
     )

@@ -80,7 +80,8 @@ def result_of(
         plan: What was done in every draw.
         entered: What entered.
         evaluations: One for each draw and measure.
-        reliabilities: Correlation of each unit between halves, and between all trials and a half, ``(draw, 2, unit)``.
+        reliabilities: Correlation of each unit between halves and between all trials and a half, over all conditions and
+            then within folds, ``(draw, 4, unit)``.
         confidence: Of the intervals.
         settings: Arguments of the comparison.
 
@@ -173,7 +174,12 @@ def _summary(
         float(_mean(np.array([getattr(each, name) for each in found]))) for name in ("cautious", "generous")
     )
     if measure.per_unit and scale is not None:
-        r, r_all = _mean(reliabilities.transpose(1, 2, 0))
+        pooled = scale == "square"  # a correlation is that within folds, averaged
+        r, r_all = (
+            _mean(reliabilities.transpose(1, 2, 0))[:2]
+            if pooled
+            else _mean(reliabilities.transpose(1, 2, 0))[2:]
+        )
         power = 2.0 if scale == "square" else 1.0
         known = np.isfinite(r)
         halves = np.where(known, np.clip(r, 0.0, 1.0), np.nan)

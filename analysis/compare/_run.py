@@ -332,7 +332,7 @@ def _evaluate(
             averages = Averages.of(parts)
             for number in (k for k, of in enumerate(splits) if of == split):
                 chosen, reliability, evaluations = evaluate(plan, Draw(number, averages, populations))
-                padded = np.full((2, used.size), np.nan)
+                padded = np.full((len(reliability), used.size), np.nan)
                 padded[:, chosen] = reliability
                 found.append(evaluations)
                 reliabilities.append(padded)
