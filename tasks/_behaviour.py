@@ -1,13 +1,15 @@
 """From the output of a network to what the subject did."""
 
-__all__ = ["as_array", "choice_behaviour", "epoch_average", "window"]
+__all__ = ["as_array", "check_grace", "choice_behaviour", "epoch_average", "window"]
+
+import math
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurornn.tasks._timing import to_steps
+from neurornn.tasks._timing import Timing, as_timing, to_steps
 from neurornn.trials import Trials
 
 
@@ -30,6 +32,26 @@ def as_array(trials: Trials, output: Float[Tensor, "batch time output"]) -> NDAr
             f"'{trials.info.task}': got {tuple(output.shape)}."
         )
     return output.detach().cpu().double().numpy()
+
+
+def check_grace(grace: float, judged: Timing, dt: float, *, field: str, epoch: str) -> None:
+    """Refuse a grace period that leaves nothing of an epoch to judge.
+
+    Args:
+        grace: Time in ms after the start of the epoch that is not judged.
+        judged: Duration of the epoch.
+        dt: Time step in ms.
+        field: Name of the parameter that holds the duration.
+        epoch: What the epoch is called in the message.
+
+    Raises:
+        ValueError: If no step is left, or the grace period is negative or not finite.
+    """
+    if not 0 <= grace < math.inf or to_steps(as_timing(judged).lower, dt) - to_steps(grace, dt) < 1:
+        raise ValueError(
+            f"grace must be at least 0 and leave a step of the {epoch} to judge: got grace={grace} ms, "
+            f"{field}={judged} and dt={dt:g} ms."
+        )
 
 
 def window(trials: Trials, epoch: str, *, after: float = 0.0) -> NDArray[np.bool_]:

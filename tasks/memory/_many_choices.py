@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
-from neurornn.tasks._behaviour import as_array, window
+from neurornn.tasks._behaviour import as_array, check_grace, window
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._task import AbstractTask
-from neurornn.tasks._timing import Timing, as_timing, to_steps
+from neurornn.tasks._timing import Timing
 from neurornn.trials import Trials
 
 
@@ -63,12 +63,7 @@ class AbstractManyChoices(AbstractTask, ABC):
     @override
     def _check_fields(self) -> None:
         super()._check_fields()
-        judged = to_steps(as_timing(self.decision).lower, self.dt) - to_steps(self.grace, self.dt)
-        if self.grace < 0 or judged < 1:
-            raise ValueError(
-                f"grace must be at least 0 and leave a step of the decision epochs to judge: got grace={self.grace} ms, "
-                f"decision={self.decision} and dt={self.dt:g} ms."
-            )
+        check_grace(self.grace, self.decision, self.dt, field="decision", epoch="decision epochs")
         if not self.low < self.high:
             raise ValueError(
                 f"The high target must exceed the low one: got high={self.high} and low={self.low}."

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
-from neurornn.tasks._behaviour import as_array, epoch_average
+from neurornn.tasks._behaviour import as_array, check_grace, epoch_average
 from neurornn.tasks._codes import AbstractDirectionCode, RingCode
 from neurornn.tasks._decoding import angular_error
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._task import AbstractTask
-from neurornn.tasks._timing import Timing, as_timing, to_steps
+from neurornn.tasks._timing import Timing, to_steps
 from neurornn.trials import Trials
 
 _CODE = RingCode(32)
@@ -61,12 +61,7 @@ class AbstractRingResponse(AbstractTask, ABC):
         super()._check_fields()
         if not isinstance(self.code, AbstractDirectionCode):
             raise ValueError(f"code must be RingCode(...) or CosineCode(...): got {self.code!r}.")
-        judged = to_steps(as_timing(self.response).lower, self.dt) - to_steps(self.grace, self.dt)
-        if self.grace < 0 or judged < 1:
-            raise ValueError(
-                f"grace must be at least 0 and leave a step of the response epoch to judge: got grace={self.grace} ms, "
-                f"response={self.response} and dt={self.dt:g} ms."
-            )
+        check_grace(self.grace, self.response, self.dt, field="response", epoch="response epoch")
         if not (self.low < self.threshold < self.high and 0 < self.margin <= 180):
             raise ValueError(
                 "The threshold must lie between low and high, and the margin be above 0 and at most 180 degrees: got "

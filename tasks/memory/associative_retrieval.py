@@ -14,13 +14,13 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy
-from neurornn.tasks._behaviour import epoch_average
+from neurornn.tasks._behaviour import check_grace, epoch_average
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._registry import register
 from neurornn.tasks._task import AbstractTask
-from neurornn.tasks._timing import Timing, as_timing, to_steps
+from neurornn.tasks._timing import Timing
 from neurornn.tasks.memory._lists import check_lengths
 from neurornn.trials import Trials
 
@@ -93,12 +93,7 @@ class AssociativeRetrieval(AbstractTask):
         check_lengths("numbers_of_pairs", self.numbers_of_pairs, self.n_letters)
         if self.n_digits < 2:
             raise ValueError(f"There is nothing to retrieve with fewer than two digits: got {self.n_digits}.")
-        judged = to_steps(as_timing(self.decision).lower, self.dt) - to_steps(self.grace, self.dt)
-        if self.grace < 0 or judged < 1:
-            raise ValueError(
-                "grace must be at least 0 and leave a step of the decision epoch to judge: got "
-                f"grace={self.grace} ms, decision={self.decision} and dt={self.dt:g} ms."
-            )
+        check_grace(self.grace, self.decision, self.dt, field="decision", epoch="decision epoch")
 
     @override
     def _generate(self, draws: TrialDraws) -> Trials:

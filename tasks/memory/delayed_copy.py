@@ -13,11 +13,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, MeanBy, SerialPosition
-from neurornn.tasks._behaviour import as_array, window
+from neurornn.tasks._behaviour import as_array, check_grace, window
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._registry import register
 from neurornn.tasks._task import AbstractTask
-from neurornn.tasks._timing import Timing, as_timing, to_steps
+from neurornn.tasks._timing import Timing
 from neurornn.tasks.memory._lists import check_lengths, list_epochs, played
 from neurornn.trials import Trials
 
@@ -83,12 +83,7 @@ class DelayedCopy(AbstractTask):
         check_lengths("lengths", self.lengths)
         if self.n_bits < 1:
             raise ValueError(f"n_bits must be at least 1: got {self.n_bits}.")
-        judged = to_steps(as_timing(self.recall).lower, self.dt) - to_steps(self.grace, self.dt)
-        if self.grace < 0 or judged < 1:
-            raise ValueError(
-                "grace must be at least 0 and leave a step of the recall epochs to judge: got "
-                f"grace={self.grace} ms, recall={self.recall} and dt={self.dt:g} ms."
-            )
+        check_grace(self.grace, self.recall, self.dt, field="recall", epoch="recall epochs")
 
     @override
     def _generate(self, draws: TrialDraws) -> Trials:

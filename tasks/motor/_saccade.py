@@ -14,7 +14,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, ErrorHistogram, MeanBy
-from neurornn.tasks._behaviour import as_array, epoch_average, window
+from neurornn.tasks._behaviour import as_array, check_grace, epoch_average, window
 from neurornn.tasks._codes import AbstractDirectionCode, RingCode
 from neurornn.tasks._crossing import crossing_time
 from neurornn.tasks._decoding import angular_error
@@ -22,7 +22,7 @@ from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._task import AbstractTask
-from neurornn.tasks._timing import Timing, as_timing, to_steps
+from neurornn.tasks._timing import Timing
 from neurornn.trials import Trials
 
 _CODE = RingCode(32)
@@ -80,12 +80,7 @@ class AbstractSaccade(AbstractTask, ABC):
             raise ValueError(f"rules must be 'pro', 'anti' or both: got {self.rules}.")
         if not 0 < self.tolerance < 180:
             raise ValueError(f"tolerance must lie between 0 and 180 degrees: got tolerance={self.tolerance}.")
-        judged = to_steps(as_timing(self.response).lower, self.dt) - to_steps(self.grace, self.dt)
-        if self.grace < 0 or judged < 1:
-            raise ValueError(
-                f"grace must be at least 0 and leave a step of the response epoch to judge: got grace={self.grace} ms, "
-                f"response={self.response} and dt={self.dt:g} ms."
-            )
+        check_grace(self.grace, self.response, self.dt, field="response", epoch="response epoch")
 
     def _saccade(
         self,

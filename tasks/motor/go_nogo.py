@@ -14,14 +14,14 @@ from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, MeanBy, SignalDetection
 from neurornn.recipe import Recipe
-from neurornn.tasks._behaviour import as_array, epoch_average, window
+from neurornn.tasks._behaviour import as_array, check_grace, epoch_average, window
 from neurornn.tasks._crossing import crossing_time
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._task import AbstractTask
-from neurornn.tasks._timing import Timing, as_timing, to_steps
+from neurornn.tasks._timing import Timing
 from neurornn.trials import Trials
 
 _THRESHOLD = 0.5
@@ -68,12 +68,7 @@ class GoNogo(AbstractTask):
     @override
     def _check_fields(self) -> None:
         super()._check_fields()
-        judged = to_steps(as_timing(self.decision).lower, self.dt) - to_steps(self.grace, self.dt)
-        if self.grace < 0 or judged < 1:
-            raise ValueError(
-                f"grace must be at least 0 and leave a step of the decision epoch to judge: got grace={self.grace} ms, "
-                f"decision={self.decision} and dt={self.dt:g} ms."
-            )
+        check_grace(self.grace, self.decision, self.dt, field="decision", epoch="decision epoch")
 
     @override
     def _generate(self, draws: TrialDraws) -> Trials:

@@ -14,14 +14,14 @@ from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, SerialPosition
 from neurornn.recipe import Recipe
-from neurornn.tasks._behaviour import epoch_average
+from neurornn.tasks._behaviour import check_grace, epoch_average
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._task import AbstractTask
-from neurornn.tasks._timing import Timing, as_timing, to_steps
+from neurornn.tasks._timing import Timing
 from neurornn.trials import Trials
 
 _CENTRE = 4
@@ -87,12 +87,7 @@ class SequenceExecution(AbstractTask):
     @override
     def _check_fields(self) -> None:
         super()._check_fields()
-        judged = to_steps(as_timing(self.move).lower, self.dt) - to_steps(self.grace, self.dt)
-        if self.grace < 0 or judged < 1:
-            raise ValueError(
-                f"grace must be at least 0 and leave a step of a movement epoch to judge: got grace={self.grace} ms, "
-                f"move={self.move} and dt={self.dt:g} ms."
-            )
+        check_grace(self.grace, self.move, self.dt, field="move", epoch="movement epoch")
 
     @override
     def _generate(self, draws: TrialDraws) -> Trials:

@@ -2,7 +2,6 @@
 
 __all__ = ["PostDecisionWager"]
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,12 +13,12 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, Psychometric, Wager
-from neurornn.tasks._behaviour import choice_behaviour, epoch_average
+from neurornn.tasks._behaviour import check_grace, choice_behaviour, epoch_average
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._registry import register
 from neurornn.tasks._task import AbstractTask
-from neurornn.tasks._timing import Timing, TruncatedExponential, as_timing, to_steps
+from neurornn.tasks._timing import Timing, TruncatedExponential, as_timing
 from neurornn.tasks._two_choice import side_of
 from neurornn.tasks.perceptual._random_dots import check_dots, dots_inputs
 from neurornn.trials import Trials
@@ -113,12 +112,7 @@ class PostDecisionWager(AbstractTask):
                 "The sure option must come before the go cue: let 'sure_onset' be at most as long as the shortest "
                 f"'delay', got up to {as_timing(self.sure_onset).upper:g} ms and {as_timing(self.delay).lower:g} ms."
             )
-        judged = to_steps(as_timing(self.decision).lower, self.dt) - to_steps(self.grace, self.dt)
-        if not 0 <= self.grace < math.inf or judged < 1:
-            raise ValueError(
-                f"grace must be at least 0 and leave a step of the decision epoch to judge: got grace={self.grace} ms, "
-                f"decision={self.decision} and dt={self.dt:g} ms."
-            )
+        check_grace(self.grace, self.decision, self.dt, field="decision", epoch="decision epoch")
 
     @override
     def _generate(self, draws: TrialDraws) -> Trials:
