@@ -20,7 +20,7 @@ from typing import Any
 import measuring
 from tqdm import tqdm
 
-from neurornn import tasks
+from neurornn import TrainingDiverged, tasks
 
 SEEDS = [0, 1, 2]
 
@@ -45,7 +45,10 @@ def learn(name: str, seed: int) -> dict[str, Any]:
     network = recipe.network(task, seed=seed)
     began = time.perf_counter()
     with tqdm(total=recipe.n_steps, desc=f"{name}, seed {seed}", disable=None) as bar:
-        result = recipe.train(network, task, seed=seed, callback=lambda at: bar.update(at.step - bar.n))
+        try:
+            result = recipe.train(network, task, seed=seed, callback=lambda at: bar.update(at.step - bar.n))
+        except TrainingDiverged as failure:  # which counts as not learned
+            result = failure.result
     return {
         "seed": seed,
         "performance": result.performance,

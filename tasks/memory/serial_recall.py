@@ -3,7 +3,7 @@
 __all__ = ["SerialRecall"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -14,11 +14,9 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.analysis.behaviour import AbstractMeasure, MeanBy, SerialPosition
-from neurornn.recipe import Recipe
 from neurornn.tasks._behaviour import as_array, window
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
-from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import Timing, as_timing, to_steps
@@ -190,11 +188,6 @@ class SerialRecall(AbstractTask):
             "correct": ((right == 1) | ~there).all(axis=1),
             "performance": np.nansum(right, axis=1) / length,
         }
-
-    @property
-    @override
-    def recipe(self) -> Recipe:
-        return replace(INTEGRATORS, criterion=0.9, n_steps=5000)
 
     @property
     @override
