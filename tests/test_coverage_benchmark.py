@@ -38,7 +38,7 @@ def test_every_measure_with_an_interval_has_an_observer(bench):
 
 def test_all_run_and_the_table_is_saved(bench, tmp_path, capsys):
     """In each study the intervals of the result are those whose truth it knows, or it stops."""
-    coverage, observers = bench("coverage"), bench("observers")
+    coverage, observers = bench("interval_coverage"), bench("observers")
     run = ["--data-sets", "2", "--processes", "1", "--at-least", "0", "--results", str(tmp_path)]
     coverage.main(run)
     saved = json.loads((tmp_path / "coverage.json").read_text())["fits"]
@@ -52,7 +52,7 @@ def test_all_run_and_the_table_is_saved(bench, tmp_path, capsys):
 
 
 def test_what_does_not_cover_ends_the_program(bench, tmp_path, monkeypatch, capsys):
-    coverage, observers = bench("coverage"), bench("observers")
+    coverage, observers = bench("interval_coverage"), bench("observers")
     wrong = dataclasses.replace(observers.STUDIES["means"], truth={"mean": [-2.0, 0.5, 8.0]})
     monkeypatch.setitem(observers.STUDIES, "means", wrong)
     run = ["--data-sets", "20", "--processes", "1", "--only", "means", "--results", str(tmp_path)]

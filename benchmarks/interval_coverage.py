@@ -1,7 +1,7 @@
 """How often the 95 % intervals of the fits of behaviour hold the truth, for simulated observers with known parameters.
 
-    python benchmarks/coverage.py
-    python benchmarks/coverage.py --only "contraction bias" "stay probability" --data-sets 1000
+    python benchmarks/interval_coverage.py
+    python benchmarks/interval_coverage.py --only "contraction bias" "stay probability" --data-sets 1000
 
 Each fit meets ``--data-sets`` data sets of an observer of its own model (``observers/``), with the options it has by
 default. Printed and saved (coverage.json, coverage.md) is the fraction of intervals that hold the true value, for each
