@@ -140,7 +140,12 @@ def draw(progress: pd.DataFrame, table: pd.DataFrame, datasets: Mapping[str, xr.
     curves.plot(progress["step"], progress[rules].mean(axis=1), color="#0072B2", label="mean of 20 tasks")
     curves.plot(progress["step"], progress[rules].min(axis=1), color="#D55E00", label="worst task")
     curves.axhline(CRITERION, color="black", linewidth=0.8, linestyle=":")
-    curves.set(xlabel="training step", ylabel="fraction correct", ylim=(0.0, 1.02))
+    curves.set(
+        xlabel="training step",
+        xticks=range(0, int(progress["step"].max()) + 1, 10_000),
+        ylabel="fraction correct",
+        ylim=(0.0, 1.02),
+    )
     curves.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     place = np.arange(len(rules))
     ends = np.abs(table[["low", "high"]].to_numpy().T - table["performance"].to_numpy())
