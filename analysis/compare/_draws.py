@@ -170,7 +170,7 @@ def _one(
                 unit_score[q, m, chosen] = found.per_unit
             if np.isnan(found.value):
                 continue
-            for k in range(spread.shape[2] if quantity != "inputs" else 0):
+            for k in range(spread.shape[2] if quantity == "trained" else 0):
                 spread[q, m, k] = value(X, brain.at(again[k]), f"{quantity}, bootstrap").value
             if quantity == "trained":
                 for k, order in enumerate(orders):

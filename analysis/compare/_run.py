@@ -72,11 +72,11 @@ def run(
     bin_width: float | None = None,
     units: Literal["match", "all"] | int = "match",
     split: Literal["condition", "trial"] = "condition",
-    n_subsamples: int = 20,
+    n_subsamples: int = 10,
     n_splits: int = 10,
     n_folds: int = 5,
-    n_shuffles: int = 100,
-    n_bootstrap: int = 100,
+    n_shuffles: int = 50,
+    n_bootstrap: int = 40,
     min_trials: int = 2,
     untrained: Sequence[xr.Dataset] | bool = True,
     n_trials: int = 500,
@@ -141,7 +141,7 @@ def run(
             so far (``attrs["complete"]`` is 0).
 
     Returns:
-        A dataset along ``measure``, ``model`` and ``quantity`` (trained, untrained, inputs): ``score`` with its ``interval`` over
+        A dataset along ``measure``, ``model`` and ``quantity`` (trained, untrained, inputs): ``score`` with its ``interval`` (of trained networks, and of all where a neuron has a score) over
         units; ``mean`` with ``seed_interval`` over models; ``ceiling`` with ``ceiling_interval`` and ``ceiling_limit``;
         ``null`` with ``null_interval`` and ``p_value`` of the trained network; ``unit_score`` and ``unit_ceiling`` along
         ``unit``; ``score_draw`` of every draw; ``condition`` coordinates with the trials that entered on each side; and the

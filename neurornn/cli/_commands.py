@@ -241,7 +241,7 @@ class Compare:
     units: str = "match"
     split: Literal["condition", "trial"] = "condition"
     drop_unmatched: bool = False
-    n_subsamples: int = 20
+    n_subsamples: int = 10
     min_trials: int = 2
     n_trials: Annotated[
         int | None,
