@@ -187,8 +187,7 @@ class Reader:
         Raises:
             ValueError: If it declares more than is stored, lies in other files, or is packed in unknown ways.
         """
-        name = dataset.name
-        try:
+        try:  # the name is only asked for in errors: of an object found by reference HDF5 searches the file for it
             shape, dtype = dataset.shape, dataset.dtype
             plan = dataset.id.get_create_plist()
             stored = int(dataset.id.get_storage_size())
@@ -196,25 +195,27 @@ class Reader:
             filters = [plan.get_filter(k)[0] for k in range(plan.get_nfilters())]
             chunks = dataset.chunks
         except _DAMAGE as error:
-            raise ValueError(f"'{name}' is damaged: {_first_line(error)}.") from None
+            raise ValueError(f"'{dataset.name}' is damaged: {_first_line(error)}.") from None
         if n_outside or layout == h5py.h5d.VIRTUAL:
             raise ValueError(
-                f"the data of '{name}' lie in other files, which is refused: copy them into this one."
+                f"the data of '{dataset.name}' lie in other files, which is refused: copy them into this one."
             )
         if shape is None:
             return ()
         if len(set(filters)) < len(filters) or not set(filters) <= set(_FILTERS):
             raise ValueError(
-                f"'{name}' is packed with the filters {filters}; gzip, shuffle and lzf are read."
+                f"'{dataset.name}' is packed with the filters {filters}; gzip, shuffle and lzf are read."
             )
         room = stored * math.prod(_FILTERS[code] for code in filters)
         wanted = math.prod(shape) * dtype.itemsize
         if wanted > max(room, _SMALL) or stored > self.size:
             raise ValueError(
-                f"'{name}' declares {wanted} bytes {shape} and stores {stored}: damaged, or never written."
+                f"'{dataset.name}' declares {wanted} bytes {shape} and stores {stored}: damaged, or never written."
             )
         if chunks is not None and math.prod(chunks) * dtype.itemsize > max(room, 4 * _SMALL):
-            raise ValueError(f"'{name}' declares chunks of {chunks} and stores {stored} bytes: damaged.")
+            raise ValueError(
+                f"'{dataset.name}' declares chunks of {chunks} and stores {stored} bytes: damaged."
+            )
         return tuple(int(n) for n in shape)
 
     def numbers(self, dataset: h5py.Dataset, where: Where = ()) -> NDArray[Any]:
