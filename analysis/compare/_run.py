@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # scikit-learn needs it too
 
 from neurornn.analysis.compare._ceiling import Averages
 from neurornn.analysis.compare._clock import Align, TimeBase, time_base
@@ -331,7 +332,10 @@ def _evaluate(
         for split, parts in enumerate(brain.parts(used, n_parts, seeds)):
             averages = Averages.of(parts)
             for number in (k for k, of in enumerate(splits) if of == split):
-                chosen, reliability, evaluations = evaluate(plan, Draw(number, averages, populations))
+                with threadpool_limits(
+                    1, user_api="blas"
+                ):  # matrices this small are slower on several threads
+                    chosen, reliability, evaluations = evaluate(plan, Draw(number, averages, populations))
                 padded = np.full((len(reliability), used.size), np.nan)
                 padded[:, chosen] = reliability
                 found.append(evaluations)
