@@ -70,7 +70,14 @@ PAIRS = [
         {"fixation": 500.0, "stimulus1": 500.0, "delay": 1000.0, "stimulus2": 500.0, "decision": 100.0},
         {},
         "delayed-comparison",
-        {"fixation": 500.0, "first": 500.0, "delay": 1000.0, "second": 500.0, "decision": 100.0, "grace": 0.0},
+        {
+            "fixation": 500.0,
+            "first": 500.0,
+            "delay": 1000.0,
+            "second": 500.0,
+            "decision": 100.0,
+            "grace": 0.0,
+        },
     ),
     Pair(
         "GoNogo-v0",

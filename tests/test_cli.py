@@ -26,7 +26,7 @@ from neurornn.recipe import Recipe
 from neurornn.report import _page
 from neurornn.runs import Run
 
-COMMANDS = ("tasks", "train", "simulate", "analyze", "report", "demo")
+COMMANDS = ("tasks", "train", "simulate", "analyze", "report", "compare", "demo")
 SIZE = ("--n-units", "8", "--batch-size", "8", "--validate-every", "2")
 FILES = {
     "config.json", "environment.json", "checkpoint.safetensors", "weights.safetensors",
