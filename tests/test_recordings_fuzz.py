@@ -46,7 +46,7 @@ def test_the_harness_sees_hangs_crashes_and_other_errors(fuzz, tmp_path, monkeyp
     copy.write_text(source.replace("    from neurornn.recordings import _matlab\n", broken, 1))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(fuzz, "__file__", str(copy))
-    outcome = fuzz.run(4, seed=1, folder=tmp_path, formats=("mat5",), seconds=5.0)
+    outcome = fuzz.run(4, seed=1, folder=tmp_path, formats=("mat5",), seconds=12.0)
     for line, wanted in zip(
         outcome.bad, ("KeyError", "the process died", "hang of more than", "took"), strict=True
     ):
