@@ -69,8 +69,8 @@ class RingCode(AbstractDirectionCode):
 
     Examples:
         >>> code = RingCode(8)
-        >>> code.names("sample")[1], round(float(code.decode(code.encode(np.array(100.0)))))
-        ('sample_45', 100)
+        >>> code.names("sample")[1], round(float(code.decode(code.encode(np.array(90.0)))))
+        ('sample_45', 90)
     """
 
     n: int = 32

@@ -50,7 +50,7 @@ def test_rules_are_written_in_one_word(text, rule):
     ("text", "message"),
     [
         ("rflow", "No learning rule is called 'rflow'. Did you mean 'rflo'?"),
-        ("rflo:feedback=randm", r"must be a feedback \(symmetric, random, adaptive\): got 'randm'"),
+        ("rflo:feedback=randm", r"must be one of symmetric, random, adaptive: got 'randm'"),
         ("rflo:feedback=randm(1)", "'randm.1.' is not known. Did you mean 'random'?"),
         ("rflo:feedback=adaptive(1)", r"has 1 values and 2 to 4 are needed: adaptive\(rate, decay, seed, scale\)"),
         ("rflo:feedback=random(1,2,true,4)", "has 4 values and 0 to 3 are needed"),

@@ -235,5 +235,6 @@ def test_input_noise_has_its_strength_in_every_channel(name):
     task = tasks.make(name, sigma_in=0.2)
     _, still = quiet(name, 60)
     noise = (task.sample(60, seed=0).inputs - still.inputs)[still.valid.bool()]
-    assert noise.std(0).numpy() == pytest.approx(0.2 * np.sqrt(2 * 100 / 20), rel=0.05)
-    assert noise.mean(0).abs().max() < 0.05
+    sigma, n = 0.2 * np.sqrt(2 * 100 / task.dt), len(noise)
+    assert noise.std(0).numpy() == pytest.approx(sigma, rel=max(0.05, 5 / np.sqrt(2 * n)))
+    assert noise.mean(0).abs().max() < max(0.05, 5 * sigma / np.sqrt(n))
