@@ -1,6 +1,6 @@
 """From the output of a network to what the subject did."""
 
-__all__ = ["as_array", "check_grace", "choice_behaviour", "epoch_average", "window"]
+__all__ = ["as_array", "check_grace", "check_levels", "choice_behaviour", "epoch_average", "window"]
 
 import math
 
@@ -52,6 +52,20 @@ def check_grace(grace: float, judged: Timing, dt: float, *, field: str, epoch: s
             f"grace must be at least 0 and leave a step of the {epoch} to judge: got grace={grace} ms, "
             f"{field}={judged} and dt={dt:g} ms."
         )
+
+
+def check_levels(high: float, low: float) -> None:
+    """Refuse targets of which the high one is not above the low one.
+
+    Args:
+        high: Target of the chosen output.
+        low: Target of the other ones.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if not low < high:
+        raise ValueError(f"The high target must exceed the low one: got high={high} and low={low}.")
 
 
 def window(trials: Trials, epoch: str, *, after: float = 0.0) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
-from neurornn.tasks._behaviour import check_grace, choice_behaviour, epoch_average
+from neurornn.tasks._behaviour import check_grace, check_levels, choice_behaviour, epoch_average
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._task import AbstractTask
@@ -47,10 +47,7 @@ class AbstractTwoChoice(AbstractTask, ABC):
     def _check_fields(self) -> None:
         super()._check_fields()
         check_grace(self.grace, self.decision, self.dt, field="decision", epoch="decision epoch")
-        if not self.low < self.high:
-            raise ValueError(
-                f"The high target must exceed the low one: got high={self.high} and low={self.low}."
-            )
+        check_levels(self.high, self.low)
 
     @override
     def behaviour(

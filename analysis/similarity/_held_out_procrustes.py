@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from neurornn.analysis.similarity._base import AbstractSimilarity, Folds, Scores
-from neurornn.analysis.similarity._procrustes import best_rotation, partial_whitening
+from neurornn.analysis.similarity._base import Folds, Scores
+from neurornn.analysis.similarity._procrustes import AbstractAlignment, best_rotation, partial_whitening
 from neurornn.analysis.similarity._samples import fold_samples
 
 
 @final
 @dataclass(frozen=True)
-class HeldOutProcrustes(AbstractSimilarity):
+class HeldOutProcrustes(AbstractAlignment):
     r"""Cosine between two populations after a rotation fitted on other conditions.
 
     .. math:: \frac{1}{F} \sum_f \frac{\langle \phi_f(X_f), \phi_f(Y_f)\, Q_f \rangle}{\|\phi_f(X_f)\|\, \|\phi_f(Y_f) Q_f\|}
@@ -45,28 +45,8 @@ class HeldOutProcrustes(AbstractSimilarity):
         1.0
     """
 
-    alpha: float = 1.0
-
     name: ClassVar[str] = "held-out Procrustes"
     fitted: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.alpha <= 1:
-            raise ValueError(f"alpha must lie in [0, 1]: got {self.alpha}.")
-
-    @property
-    @override
-    def invariances(self) -> tuple[str, ...]:
-        """Rotations, one gain and offsets; with ``alpha=0`` any invertible map."""
-        shared = (
-            "unit permutation",
-            "scale",
-            "offset",
-            "rotation",
-            "condition permutation",
-            "time permutation",
-        )
-        return shared if self.alpha else (*shared, "unit scale", "invertible map")
 
     @override
     def _score(self, X: NDArray[np.float64], Y: NDArray[np.float64], folds: Folds) -> Scores:

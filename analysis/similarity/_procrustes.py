@@ -1,7 +1,8 @@
 r"""The angle that remains between two populations after the best rotation: a metric of shapes."""
 
-__all__ = ["Procrustes", "best_rotation", "partial_whitening"]
+__all__ = ["AbstractAlignment", "Procrustes", "best_rotation", "partial_whitening"]
 
+from abc import ABC
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -13,9 +14,41 @@ from neurornn.analysis.similarity._base import AbstractSimilarity, Folds, Scores
 from neurornn.analysis.similarity._samples import centred, principal
 
 
+@dataclass(frozen=True)
+class AbstractAlignment(AbstractSimilarity, ABC):
+    """What measures after a rotation have in common.
+
+    Attributes:
+        alpha: 1 rotates; 0 whitens first, so that any invertible map is free.
+
+    Raises:
+        ValueError: If alpha lies outside [0, 1].
+    """
+
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.alpha <= 1:
+            raise ValueError(f"alpha must lie in [0, 1]: got {self.alpha}.")
+
+    @property
+    @override
+    def invariances(self) -> tuple[str, ...]:
+        """Rotations, one gain and offsets; with ``alpha=0`` any invertible map."""
+        shared = (
+            "unit permutation",
+            "scale",
+            "offset",
+            "rotation",
+            "condition permutation",
+            "time permutation",
+        )
+        return shared if self.alpha else (*shared, "unit scale", "invertible map")
+
+
 @final
 @dataclass(frozen=True)
-class Procrustes(AbstractSimilarity):
+class Procrustes(AbstractAlignment):
     r"""Angular distance after the best rotation, from Procrustes (``alpha=1``) to canonical correlation (``alpha=0``).
 
     .. math:: \theta(X, Y) = \min_{Q^\top Q = I} \arccos
@@ -49,29 +82,9 @@ class Procrustes(AbstractSimilarity):
         45.0
     """
 
-    alpha: float = 1.0
-
     name: ClassVar[str] = "Procrustes"
     is_distance: ClassVar[bool] = True
     is_metric: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.alpha <= 1:
-            raise ValueError(f"alpha must lie in [0, 1]: got {self.alpha}.")
-
-    @property
-    @override
-    def invariances(self) -> tuple[str, ...]:
-        """Rotations, one gain and offsets; with ``alpha=0`` any invertible map."""
-        shared = (
-            "unit permutation",
-            "scale",
-            "offset",
-            "rotation",
-            "condition permutation",
-            "time permutation",
-        )
-        return shared if self.alpha else (*shared, "unit scale", "invertible map")
 
     @override
     def _score(self, X: NDArray[np.float64], Y: NDArray[np.float64], folds: Folds) -> Scores:

@@ -88,6 +88,8 @@ def _commands(words: Sequence[str]) -> Any:  # noqa: ANN401
 
 
 def _training(words: Sequence[str]) -> Train:
+    if words[:1] != ["train"]:
+        return Train()
     try:
         return from_recipe(task_named_in(words) or Train.task)
     except (ImportError, RuntimeError, TaskNotFound, ValueError):

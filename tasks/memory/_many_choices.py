@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
-from neurornn.tasks._behaviour import as_array, check_grace, window
+from neurornn.tasks._behaviour import as_array, check_grace, check_levels, window
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._task import AbstractTask
@@ -64,10 +64,7 @@ class AbstractManyChoices(AbstractTask, ABC):
     def _check_fields(self) -> None:
         super()._check_fields()
         check_grace(self.grace, self.decision, self.dt, field="decision", epoch="decision epochs")
-        if not self.low < self.high:
-            raise ValueError(
-                f"The high target must exceed the low one: got high={self.high} and low={self.low}."
-            )
+        check_levels(self.high, self.low)
 
     def _ask(
         self,
