@@ -86,10 +86,10 @@ class Session:
     ) -> None:
         _check_fit(network, task)
         if optimizer is None:
-            optimizer = torch.optim.Adam(
-                [each for each in network.parameters() if each.requires_grad], lr=1e-3, fused=True
-            )
-        self.network, self.task, self.rule, self.objective = network, task, rule, objective
+            optimizer = rule.optimizer(network)
+        if rule.finished:
+            _check_whole_steps(rule, optimizer, plan)
+        self.network, self.task, self.rule, self.objective = network, task, rule.for_task(task), objective
         self.optimizer, self.plan, self.path = optimizer, plan, path
         self.parameters: list[nn.Parameter] = [
             each for group in optimizer.param_groups for each in group["params"]
@@ -282,6 +282,24 @@ def _check_fit(network: AbstractNetwork, task: TrainingTask) -> None:
         raise ValueError(
             f"Task '{task.name}' steps by dt={task.dt:g} ms but the network by dt={network.dt:g} ms. Make the task "
             f"with dt={network.dt:g}, or use network.rescale_dt({task.dt:g})."
+        )
+
+
+def _check_whole_steps(rule: AbstractRule, optimizer: torch.optim.Optimizer, plan: Plan) -> None:
+    """A rule that leaves whole changes of the weights in ``.grad`` wants them subtracted as they are."""
+    name = type(rule).__name__
+    plain = {"lr": 1.0, "momentum": 0.0, "weight_decay": 0.0, "maximize": False}
+    if not isinstance(optimizer, torch.optim.SGD) or any(
+        group[key] != value for group in optimizer.param_groups for key, value in plain.items()
+    ):
+        raise ValueError(
+            f"{name} finds whole changes of the weights, not directions to follow: only plain gradient descent with rate 1 "
+            f"makes them. Leave the optimiser out, or use torch.optim.SGD(parameters, lr=1.0): got {optimizer!r}."
+        )
+    if plan.clip_norm is not None:
+        raise ValueError(
+            f"{name} finds whole changes of the weights, and clipping would cut them short. Leave clip_norm out, or pass "
+            f"None: got {plan.clip_norm}."
         )
 
 

@@ -1,45 +1,33 @@
 """Networks and everything they are made of as JSON, and back."""
 
-__all__ = ["TYPES", "decode", "describe", "differences", "encode", "network_from_config", "network_to_config"]
+__all__ = [
+    "FAMILIES",
+    "TYPES",
+    "decode",
+    "describe",
+    "differences",
+    "encode",
+    "network_from_config",
+    "network_to_config",
+]
 
 import inspect
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from neurornn import connectivity
 from neurornn._coding import TYPES as TYPES
 from neurornn._coding import decode as decode
 from neurornn._coding import decode_fields, named, shown
 from neurornn._coding import encode as encode
-from neurornn.activations import Activation
-from neurornn.activations import activation as find_activation
-from neurornn.networks import CTRNN, AbstractNetwork, LearnedTau
+from neurornn.networks import CTRNN, AbstractNetwork
 
-_NETWORK: Final[dict[str, Any]] = {
-    "n_inputs": int,
-    "n_units": int,
-    "n_outputs": int,
-    "tau": float | tuple[float, ...] | LearnedTau,
-    "dt": float,
-    "activation": str,
-    "form": Literal["current", "rate"],
-    "sigma_rec": float,
-    "noise": Literal["input", "state"],
-    "dale": connectivity.Dale | None,
-    "connectivity": connectivity.AbstractConnectivity,
-    "init": connectivity.AbstractInitialiser,
-    "bias": bool,
-    "train_initial_state": bool,
-    "seed": int,
-    "dtype": Literal["float16", "bfloat16", "float32", "float64"],
-}
-_DERIVED: Final = {"tau", "activation", "bias", "train_initial_state", "dtype"}
+FAMILIES: Final[dict[str, type[AbstractNetwork]]] = {each.__name__: each for each in (CTRNN,)}
 
 
 def network_to_config(network: AbstractNetwork) -> dict[str, Any]:
@@ -48,7 +36,7 @@ def network_to_config(network: AbstractNetwork) -> dict[str, Any]:
     Learned time constants live in the weights: what is written is where they started and their bounds.
 
     Args:
-        network: A :class:`~neurornn.CTRNN`.
+        network: A network of one of the ``FAMILIES``.
 
     Returns:
         A dictionary that :func:`network_from_config` understands.
@@ -57,28 +45,23 @@ def network_to_config(network: AbstractNetwork) -> dict[str, Any]:
         ValueError: If the network has a part that no configuration can name, for instance an activation of your own.
 
     Examples:
+        >>> from neurornn import connectivity
         >>> config = network_to_config(CTRNN(3, 10, 2, dale=connectivity.Dale()))
         >>> config["n_units"], config["activation"], config["dale"]["fraction_excitatory"]
         (10, 'softplus', 0.8)
     """
-    if type(network) is not CTRNN:
+    name = type(network).__name__
+    if FAMILIES.get(name) is not type(network):
         raise ValueError(
-            f"A {type(network).__name__} can be used but not written to a configuration: only CTRNN is known."
+            f"A {name} can be used but not written to a configuration: only {', '.join(FAMILIES)} can be read back."
         )
-    raw = {name: getattr(network, name) for name in _NETWORK.keys() - _DERIVED}
-    raw |= {
-        "tau": _tau(network),
-        "activation": _activation_name(network.activation),
-        "bias": network.bias is not None,
-        "train_initial_state": isinstance(network.start, nn.Parameter),
-        "dtype": str(network.recurrent.raw.dtype).removeprefix("torch."),
-    }
-    return {"type": "CTRNN", **{name: encode(raw[name], where=f"network.{name}") for name in _NETWORK}}
+    values = network.settings()
+    return {"type": name, **{key: encode(values[key], where=f"network.{key}") for key in network.arguments}}
 
 
 def network_from_config(
     config: Mapping[str, Any], *, device: torch.device | str | None = None, where: str = "network"
-) -> CTRNN:
+) -> AbstractNetwork:
     """Build the network a configuration describes, with its initial weights.
 
     Args:
@@ -92,13 +75,17 @@ def network_from_config(
     Raises:
         ValueError: If a key is unknown or missing, or a value has the wrong type or makes no sense.
     """
-    if not isinstance(config, Mapping) or config.get("type") != "CTRNN":
-        raise ValueError(f"{where} must be a configuration of type 'CTRNN': got {shown(config)}.")
-    given = {name: value for name, value in config.items() if name != "type"}
-    arguments = decode_fields(given, _NETWORK, TYPES, where)
-    arguments["dtype"] = getattr(torch, arguments["dtype"])
+    name = config.get("type") if isinstance(config, Mapping) else None
+    family = FAMILIES.get(name) if isinstance(name, str) else None
+    if family is None:
+        kinds = " or ".join(f"'{each}'" for each in FAMILIES)
+        raise ValueError(f"{where} must be a configuration of type {kinds}: got {shown(config)}.")
+    given = {key: value for key, value in config.items() if key != "type"}
+    arguments = decode_fields(given, family.arguments, TYPES, where)
+    if "dtype" in arguments:
+        arguments["dtype"] = getattr(torch, arguments["dtype"])
     try:
-        return CTRNN(**arguments, device=device)
+        return family(**arguments, device=device)
     except ValueError as error:
         raise ValueError(f"{where} describes no network: {error}") from error
 
@@ -177,24 +164,3 @@ def _describe(value: Any, deeper: bool) -> Any:  # noqa: ANN401
         settings = {name: each for name, each in vars(value).items() if not name.startswith("_")}
         return {"type": named(value), **_describe(settings, False)}
     return named(value)
-
-
-def _tau(network: CTRNN) -> Any:  # noqa: ANN401
-    time_constant = network.time_constant
-    if time_constant.bounds is not None:
-        return LearnedTau(time_constant.initial, time_constant.bounds)
-    return network.tau.detach().cpu().double().numpy().tolist()
-
-
-def _activation_name(activation: Activation) -> str:
-    x = torch.linspace(-3, 3, 61, dtype=torch.float64)
-    try:
-        known = find_activation(activation.name)
-    except ValueError:
-        known = None
-    if known is None or not torch.equal(known(x), activation(x)):
-        raise ValueError(
-            f"The activation '{activation.name}' can be used but not written to a configuration: only activations "
-            "known by name can be read back. Save the weights with network.state_dict() and build the network in code."
-        )
-    return activation.name

@@ -14,7 +14,7 @@ import xarray as xr
 from neurornn import storage
 from neurornn._environment import environment
 from neurornn.config import differences, network_from_config, network_to_config
-from neurornn.networks import CTRNN
+from neurornn.networks import AbstractNetwork
 
 _SCHEMA: Final = "neurornn.Run/1"
 _WEIGHTS: Final = "neurornn.Weights/1"
@@ -168,7 +168,7 @@ class Run:
         """``report.html``."""
         return self.path / "report.html"
 
-    def save_weights(self, network: CTRNN) -> None:
+    def save_weights(self, network: AbstractNetwork) -> None:
         """Write the weights, raw and effective.
 
         If other weights were there, the trials, analyses, metrics and report that came from them are removed.
@@ -194,7 +194,7 @@ class Run:
         metadata = {"schema": _WEIGHTS, "neurornn_version": version("neurornn")}
         storage.write_tensors(self.weights_path, state, metadata, before=remove_what_is_stale)
 
-    def load_network(self, *, device: torch.device | str | None = None) -> CTRNN:
+    def load_network(self, *, device: torch.device | str | None = None) -> AbstractNetwork:
         """Build the network of this run and load its weights.
 
         Args:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import torch
 import xarray as xr
@@ -89,7 +89,7 @@ def train(
     n_steps: int = 1000,
     batch_size: int = 64,
     seed: int = 0,
-    clip_norm: float | None = 1.0,
+    clip_norm: float | Literal["rule"] | None = "rule",
     validate_every: int = 50,
     n_validation: int | None = None,
     target_performance: float | None = None,
@@ -111,12 +111,14 @@ def train(
         network: Network to train.
         task: Task to train it on.
         rule: How gradients are made.
-        optimizer: Optimiser of the network's parameters; ``torch.optim.Adam`` with learning rate 0.001 if None.
+        optimizer: Optimiser of the network's parameters. None for the rule's own, which is ``torch.optim.Adam`` with
+            learning rate 0.001 unless the rule was made for another.
         objective: What to minimise.
         n_steps: Number of steps at most.
         batch_size: Trials in a step.
         seed: Seed of training trials, validation trials and recurrent noise.
-        clip_norm: Scale a gradient with a larger norm down to this; None never does.
+        clip_norm: Scale a gradient with a larger norm down to this; None never does. By default what the rule says: 1
+            for most, None for those that are hurt by it.
         validate_every: Steps between validations.
         n_validation: Validation trials. By default at least 200, every condition equally often; 200 random ones
             if the task has no balanced conditions.
@@ -156,7 +158,7 @@ def train(
             n_steps=n_steps,
             batch_size=batch_size,
             seed=seed,
-            clip_norm=clip_norm,
+            clip_norm=rule.clip_norm if clip_norm == "rule" else clip_norm,
             validate_every=validate_every,
             n_validation=_n_validation(task) if n_validation is None else n_validation,
             target_performance=target_performance,

@@ -18,7 +18,7 @@ from neurornn import recordings, storage
 from neurornn.analysis import compare, similarity
 from neurornn.analysis.similarity import AbstractSimilarity
 from neurornn.cli._tasks import task_of
-from neurornn.networks import CTRNN
+from neurornn.networks import AbstractNetwork
 from neurornn.report._comparison import comparison_page, comparison_summary
 from neurornn.report._panels import FULL_WIDTH
 from neurornn.runs import Run
@@ -100,7 +100,7 @@ def compare_runs(
     if out.suffix.lower() not in ("", ".html"):
         raise ValueError(f"--out is the page to write and ends in .html: got '{out}'.")
     runs = [Run.open(folder) for folder in folders]
-    pairs: list[tuple[CTRNN, AbstractTask]] = [(run.load_network(), task_of(run)) for run in runs]
+    pairs: list[tuple[AbstractNetwork, AbstractTask]] = [(run.load_network(), task_of(run)) for run in runs]
     data = _binned(recordings.load(recording), there, settings, pairs[0][0].dt)
     n_trials = settings.n_trials or max(500, *(_FEWEST * task.n_conditions for _, task in pairs))
     both: dict[str, Any] = {
@@ -214,7 +214,7 @@ def _binned(data: xr.Dataset, event: str | None, settings: Settings, dt: float) 
 
 
 def _view(
-    name: compare.View, pair: tuple[CTRNN, AbstractTask], data: xr.Dataset, both: Mapping[str, Any]
+    name: compare.View, pair: tuple[AbstractNetwork, AbstractTask], data: xr.Dataset, both: Mapping[str, Any]
 ) -> Figure | str:
     """The first network beside the recording, or why there is no figure."""
     figure = Figure(figsize=(FULL_WIDTH, 4.4), layout="constrained")

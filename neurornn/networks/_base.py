@@ -6,7 +6,7 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -34,8 +34,11 @@ class AbstractNetwork(nn.Module, ABC):
         n_outputs: Number of outputs.
         dt: Time step in ms.
         sigma_rec: Strength of the recurrent noise; 0 is a deterministic network.
+        arguments: What the constructor takes, by name, with the type of each. Families that give it, and :meth:`settings`, can be
+            written to a run folder and trained from the command line.
     """
 
+    arguments: ClassVar[Mapping[str, Any]] = {}
     n_inputs: int
     n_units: int
     n_outputs: int
@@ -182,6 +185,21 @@ class AbstractNetwork(nn.Module, ABC):
         if key is not None:
             noise = kernels.normal_numbers(key, inputs.shape[0], inputs.shape[1], self.n_units, inputs, first)
         return self(inputs, state, noise=noise)
+
+    def settings(self) -> dict[str, Any]:
+        """What the constructor was given, a value for each of ``arguments``; the type of the weights by its name.
+
+        Raises:
+            ValueError: If the network has a part that no configuration can name.
+        """
+        raise ValueError(
+            f"A {type(self).__name__} can be used but not written to a configuration: it does not give its settings."
+        )
+
+    @property
+    def slowest(self) -> float:
+        """Longest time constant in ms, by which analyses measure how long is long."""
+        return self.dt
 
     @property
     @abstractmethod

@@ -4,8 +4,8 @@ __all__ = ["CTRNN"]
 
 import copy
 import warnings
-from collections.abc import Sequence
-from typing import Any, Literal, Self, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ from neurornn.connectivity import (
 from neurornn.connectivity._initialise import fan_in_normal
 from neurornn.networks._base import AbstractNetwork
 from neurornn.networks._checks import check_choices, check_kinds, check_point, check_start, whole
+from neurornn.networks._settings import CTRNN_ARGUMENTS, activation_name, tau_setting
 from neurornn.networks._tau import LearnedTau, TimeConstant
 from neurornn.networks._trajectory import Outputs, Trajectory
 from neurornn.random import derive_seed
@@ -91,6 +92,8 @@ class CTRNN(AbstractNetwork):
         >>> tuple(trajectory.output.shape), "".join(network.cell_types)
         ((4, 50, 2), 'EEEEEEEEII')
     """
+
+    arguments: ClassVar[Mapping[str, Any]] = CTRNN_ARGUMENTS
 
     def __init__(
         self,
@@ -178,6 +181,17 @@ class CTRNN(AbstractNetwork):
         for name, weights in (("input", self.input), ("readout", self.readout)):
             weights.assign_(fan_in_normal(weights, derive_seed(seed, f"{name} weights")))
 
+    @override
+    def settings(self) -> dict[str, Any]:
+        derived = {
+            "tau": tau_setting(self.time_constant),
+            "activation": activation_name(self.activation),
+            "bias": self.bias is not None,
+            "train_initial_state": isinstance(self.start, nn.Parameter),
+            "dtype": str(self.recurrent.raw.dtype).removeprefix("torch."),
+        }
+        return {name: derived[name] if name in derived else getattr(self, name) for name in self.arguments}
+
     @property
     @override
     def cell_types(self) -> NDArray[np.str_]:
@@ -187,6 +201,11 @@ class CTRNN(AbstractNetwork):
     def tau(self) -> Tensor:
         """Time constants in ms, one number or ``(unit,)``."""
         return self.time_constant()
+
+    @property
+    @override
+    def slowest(self) -> float:
+        return float(self.tau.detach().max())
 
     @property
     def alpha(self) -> Tensor:

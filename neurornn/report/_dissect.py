@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from neurornn._threads import single_threaded
 from neurornn.analysis import behaviour, fixed_points, landscape, pca
-from neurornn.networks import CTRNN
+from neurornn.networks import AbstractNetwork
 from neurornn.provenance import provenance
 from neurornn.report._evidence import dissect_mechanism, evidence_of
 from neurornn.tasks import AbstractTask
@@ -26,7 +26,7 @@ _MOST_CONTEXTS = 6
 
 
 @single_threaded()
-def dissect(network: CTRNN, task: AbstractTask, data: xr.Dataset, *, seed: int = 0) -> xr.DataTree:
+def dissect(network: AbstractNetwork, task: AbstractTask, data: xr.Dataset, *, seed: int = 0) -> xr.DataTree:
     """Behaviour, components, fixed points and landscapes of a trained network.
 
     It runs on one thread: products of this size gain nothing from more, and the result does not depend on their number.
@@ -190,7 +190,7 @@ def in_order(tree: xr.DataTree, values: NDArray[Any] | list[Any]) -> list[Any]:
     return sorted(np.unique(values).tolist(), key=place)
 
 
-def _refuse(network: CTRNN, data: xr.Dataset) -> None:
+def _refuse(network: AbstractNetwork, data: xr.Dataset) -> None:
     if network.n_units < 2:
         raise ValueError("A network of one unit has no plane to look at. Train one of two units or more.")
     if data.sizes["unit"] != network.n_units:

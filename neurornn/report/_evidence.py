@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurornn.analysis import attractors, mechanism
-from neurornn.networks import CTRNN
+from neurornn.networks import AbstractNetwork
 from neurornn.tasks import AbstractTask
 
 _N_PAIRS = 32  # trials in which one stimulus is turned round
@@ -66,7 +66,7 @@ def evidence_of(task: AbstractTask, stimuli: Mapping[str, float], names: Sequenc
 
 
 def dissect_mechanism(
-    network: CTRNN,
+    network: AbstractNetwork,
     points: xr.Dataset,
     data: xr.Dataset,
     evidence: Evidence,

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from neurornn.analysis import behaviour
 from neurornn.connectivity import spectrum_report
-from neurornn.networks import CTRNN
+from neurornn.networks import AbstractNetwork
 from neurornn.report._dissect import in_order
 from neurornn.report._panels import FULL_WIDTH, clean, panels, words
 
@@ -105,7 +105,7 @@ def performance_figure(data: xr.Dataset, factors: list[str]) -> Figure | None:
     return clean(figure)
 
 
-def matrix_figure(network: CTRNN) -> Figure:
+def matrix_figure(network: AbstractNetwork) -> Figure:
     """The recurrent matrix sorted by cell type, and its eigenvalues.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 import xarray as xr
 
-from neurornn.networks import CTRNN
+from neurornn.networks import CTRNN, AbstractNetwork
 from neurornn.report._dissect import in_order, situations_of
 from neurornn.report._panels import words
 from neurornn.runs import Run
@@ -16,7 +16,7 @@ from neurornn.runs import Run
 _MOST_EIGENVALUES = 8
 
 
-def subtitle(network: CTRNN) -> str:
+def subtitle(network: AbstractNetwork) -> str:
     """The network in one line.
 
     Args:
@@ -26,6 +26,8 @@ def subtitle(network: CTRNN) -> str:
         Plain text.
     """
     cells = f"{network.n_units} units of either sign"
+    if not isinstance(network, CTRNN):
+        return f"{type(network).__name__} of {network.n_units} units, dt = {network.dt:g} ms, recurrent noise {network.sigma_rec:g}"
     if network.dale is not None:
         n_e = int((network.cell_types == "E").sum())
         cells = f"{n_e} excitatory and {network.n_units - n_e} inhibitory units"

@@ -11,7 +11,7 @@ import xarray as xr
 
 from neurornn import __version__
 from neurornn.connectivity import spectrum_report
-from neurornn.networks import CTRNN
+from neurornn.networks import AbstractNetwork
 from neurornn.report import _figures as figures
 from neurornn.report import _state_figures as state_figures
 from neurornn.report import examinations
@@ -234,7 +234,7 @@ def _mechanism(tree: xr.DataTree) -> Section:
     )
 
 
-def _weights(network: CTRNN) -> Section:
+def _weights(network: AbstractNetwork) -> Section:
     order = "excitatory units first, " if network.dale is not None else ""
     return Section(
         "Recurrent weights",

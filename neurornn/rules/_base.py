@@ -4,7 +4,7 @@ __all__ = ["AbstractOnlineRule", "AbstractRule"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, ClassVar, Final
 from weakref import WeakKeyDictionary
 
 import torch
@@ -22,7 +22,15 @@ class AbstractRule(ABC):
     A rule runs the network, adds its gradient (always :math:`+\partial L/\partial\theta` or an approximation of
     it, so that any optimiser descends) to ``.grad`` of the parameters and returns the loss. Final subclasses are
     frozen dataclasses of hyperparameters.
+
+    Attributes:
+        clip_norm: Norm that training scales larger gradients down to, unless it is told another; None never does.
+        finished: Whether what is left in ``.grad`` is no direction but the whole change of the weights, to be subtracted as
+            it is: training then insists on plain gradient descent with rate 1 and on no clipping.
     """
+
+    clip_norm: ClassVar[float | None] = 1.0
+    finished: ClassVar[bool] = False
 
     @abstractmethod
     def backward(
@@ -68,6 +76,34 @@ class AbstractRule(ABC):
             Parts of the objective, detached scalars that add up to the whole.
         """
         yield self.backward(network, trials, objective=objective, generator=generator)
+
+    def for_task(self, task: Any) -> "AbstractRule":  # noqa: ANN401
+        """The rule as it is used to train on a task.
+
+        Training asks once. A rule that needs more of a task than its trials, such as its judgement of what was done,
+        answers with a copy that holds the task.
+
+        Args:
+            task: Task that is trained.
+
+        Returns:
+            The rule itself unless it says otherwise.
+        """
+        del task
+        return self
+
+    def optimizer(self, network: AbstractNetwork) -> torch.optim.Optimizer:
+        """The optimiser that training uses unless it is given another.
+
+        Args:
+            network: Network that is going to be trained.
+
+        Returns:
+            ``torch.optim.Adam`` with learning rate 0.001, unless the rule is made for another.
+        """
+        return torch.optim.Adam(
+            [each for each in network.parameters() if each.requires_grad], lr=1e-3, fused=True
+        )
 
     def memory(self, network: AbstractNetwork) -> dict[str, Tensor]:
         """What the rule carries from batch to batch for a network, such as feedback weights that learn.

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neurornn.networks import CTRNN
+from neurornn.networks import AbstractNetwork
 from neurornn.report._page import Section
 from neurornn.tasks import AbstractTask
 
@@ -29,14 +29,14 @@ class Subject:
         seed: Seed of whatever is drawn.
     """
 
-    network: CTRNN
+    network: AbstractNetwork
     task: AbstractTask
     data: xr.Dataset
     tree: xr.DataTree
     seed: int
 
     @cached_property
-    def still(self) -> CTRNN:
+    def still(self) -> AbstractNetwork:
         """The network without noise."""
         return self.network.noiseless()
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from neurornn.analysis import fixed_points, landscape
+from neurornn.networks import CTRNN
 from neurornn.report._page import Section
 from neurornn.report._panels import clean, panels, words
 from neurornn.report.examinations._base import AbstractExamination, Subject
@@ -28,15 +29,19 @@ class Energy(AbstractExamination):
 
     @override
     def examine(self, subject: Subject) -> Mapping[str, xr.Dataset]:
-        found = {}
+        network, found = subject.still, {}
+        if not isinstance(network, CTRNN):
+            raise ValueError(
+                f"The energy is that of leaky networks with symmetric weights: a {type(network).__name__} has none known."
+            )
         for name, held in subject.situations.items():
             data = subject.trials_in(name).isel(trial=slice(_SHOWN))
             states = data["state"].where(data["valid"] > 0)
-            found[f"trials of {name}"] = landscape.energy(subject.still, states, input=held)
-            free = landscape.energy(subject.still, _released(subject, held), input=held)
+            found[f"trials of {name}"] = landscape.energy(network, states, input=held)
+            free = landscape.energy(network, _released(subject, held), input=held)
             found[f"released in {name}"] = free
             memories = xr.DataArray(subject.stable_points(name), dims=("memory", "unit"))
-            found[f"memories of {name}"] = landscape.energy(subject.still, memories, input=held)
+            found[f"memories of {name}"] = landscape.energy(network, memories, input=held)
         return found
 
     @override
@@ -69,7 +74,7 @@ def _released(subject: Subject, held: NDArray[np.float64]) -> xr.DataArray:
     """States of the network without noise while the input is held."""
     like = next(subject.still.parameters())
     starts = fixed_points.candidates_from(subject.data, _RELEASED, seed=subject.seed).values
-    n_steps = max(2, round(_SPANS * float(subject.network.tau.max()) / subject.network.dt))
+    n_steps = max(2, round(_SPANS * subject.network.slowest / subject.network.dt))
     with torch.no_grad():
         run = subject.still.evolve(
             torch.as_tensor(held).to(like).expand(len(starts), -1),

@@ -28,7 +28,7 @@ class Lyapunov(AbstractExamination):
         states = subject.data["state"].values[:, -1]
         usable = np.isfinite(states).all(1)
         start = states[usable].mean(0)
-        tau = float(subject.network.tau.max())
+        tau = subject.network.slowest
         found = lyapunov.spectrum(
             subject.still,
             start=np.repeat(start[None], len(subject.situations), axis=0),

@@ -39,7 +39,7 @@ class QuasiPotential(AbstractExamination):
             )
         plane = landscape.Plane.from_pca(subject.tree["components"].to_dataset())
         starts = _outermost(subject, plane)
-        tau = float(network.tau.max())
+        tau = network.slowest
         duration = network.dt * min(_MOST_STEPS, max(10, round(_SPANS * tau / network.dt)))
         found = {}
         for name, held in subject.situations.items():
