@@ -96,18 +96,27 @@ class Train:
         return pipeline.train(folder, task, self.network, self.objective, self.training, self.seed)
 
 
-def from_recipe(task: str, *, folder: Path | None = None, seed: int = 0) -> Train:
+def from_recipe(
+    task: str,
+    *,
+    folder: Path | None = None,
+    seed: int = 0,
+    rule: str | None = None,
+    kind: str | None = None,
+) -> Train:
     """The training that the recipe of a task describes.
 
     Args:
         task: Task, as ``--task`` takes it.
         folder: Folder of the run.
         seed: Seed of everything.
+        rule: Learning rule that the user asks for; it may bring an optimiser of its own.
+        kind: Kind of network that the user asks for.
 
     Returns:
         The command, with the options of the recipe.
     """
-    return Train(folder, task, seed, *options_of(make_task(task)))
+    return Train(folder, task, seed, *options_of(make_task(task), rule, kind))
 
 
 @dataclass(frozen=True)

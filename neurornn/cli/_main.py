@@ -24,7 +24,7 @@ from neurornn.cli._commands import (
     Train,
     from_recipe,
 )
-from neurornn.cli._recipes import task_named_in
+from neurornn.cli._recipes import named_in
 from neurornn.tasks import TaskNotFound
 
 _DESCRIPTION = """Train recurrent networks on cognitive tasks, dissect them, and look at the result.
@@ -91,9 +91,13 @@ def _training(words: Sequence[str]) -> Train:
     if words[:1] != ["train"]:
         return Train()
     try:
-        return from_recipe(task_named_in(words) or Train.task)
+        return from_recipe(
+            named_in(words, "--task") or Train.task,
+            rule=named_in(words, "--rule"),
+            kind=named_in(words, "--kind"),
+        )
     except (ImportError, RuntimeError, TaskNotFound, ValueError):
-        return Train()  # the command itself tells what is wrong with the task
+        return Train()  # the command itself tells what is wrong
 
 
 class _Plain(logging.Formatter):

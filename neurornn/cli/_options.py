@@ -14,9 +14,10 @@ from neurornn import connectivity as wiring
 from neurornn import rules
 from neurornn._record import Plan
 from neurornn._words import did_you_mean
+from neurornn.cli._kinds import CTRNN_KIND, build_kind
 from neurornn.cli._none import bounds, optional_float, optional_int, optional_text
 from neurornn.cli._spec import SpecError, build, parse, value_of
-from neurornn.networks import CTRNN, LearnedTau
+from neurornn.networks import CTRNN, AbstractNetwork, LearnedTau
 from neurornn.objective import CrossEntropy, Objective, SquaredError
 from neurornn.tasks import AbstractTask
 
@@ -65,6 +66,8 @@ class NetworkOptions:
     """The network to train.
 
     Attributes:
+        kind: Family of networks: ctrnn, the leaky network that the options below describe; others take those of them that they
+            have, and their own after a colon.
         n_units: Number of recurrent units.
         tau: Time constant of the units in ms.
         tau_bounds: Learn a time constant for each unit between these bounds in ms, starting from tau.
@@ -82,6 +85,7 @@ class NetworkOptions:
         train_initial_state: Learn the state before the first step, which is 0 otherwise.
     """
 
+    kind: str = CTRNN_KIND
     n_units: int = 100
     tau: float = 100.0
     tau_bounds: Annotated[
@@ -106,7 +110,7 @@ class NetworkOptions:
     ] = None
     train_initial_state: bool = False
 
-    def build(self, task: AbstractTask, seed: int) -> CTRNN:
+    def build(self, task: AbstractTask, seed: int) -> AbstractNetwork:
         """The untrained network for a task.
 
         Args:
@@ -119,6 +123,8 @@ class NetworkOptions:
         Raises:
             ValueError: If the options make no sense, alone or together.
         """
+        if self.kind != CTRNN_KIND:
+            return build_kind(self.kind, self, NetworkOptions(), task, seed)
         if self.excitatory is None and self.rectifier != NetworkOptions.rectifier:
             raise ValueError(
                 f"--rectifier {self.rectifier} says how Dale's law is kept, and --excitatory none switches it off. "
@@ -179,7 +185,8 @@ class TrainingOptions:
             feedback-alignment, k-hop:k=2, mdgl or modprop, with options as in rflo:feedback=random(seed=1). Feedback is symmetric, random or
             adaptive(rate, decay). Rules that run forward in time, with update_every=1 to move the weights at every step: rtrl,
             snap:n=2, online-rflo, online-e-prop, uoro, kf-rtrl, r-kf-rtrl, kernl and dni.
-        optimizer: adam, adamw, rmsprop or sgd, with options as in adam:lr=0.003 (lr is the learning rate).
+        optimizer: adam, adamw, rmsprop or sgd, with options as in adam:lr=0.003 (lr is the learning rate); rule takes the
+            one that the learning rule was made for.
         n_steps: Number of training steps at most.
         batch_size: Trials in a training step.
         clip_norm: Scale gradients with a larger norm down to this; none never does.
@@ -235,11 +242,12 @@ class TrainingOptions:
         rule: rules.AbstractRule = build(self.rule, RULES, what="learning rule", calls=FEEDBACK)
         return rule
 
-    def build_optimizer(self, network: CTRNN) -> torch.optim.Optimizer:
+    def build_optimizer(self, network: AbstractNetwork, rule: rules.AbstractRule) -> torch.optim.Optimizer:
         """The optimiser of a network's parameters.
 
         Args:
             network: Network to train.
+            rule: The learning rule, which may be made for one.
 
         Returns:
             The optimiser.
@@ -247,6 +255,8 @@ class TrainingOptions:
         Raises:
             SpecError: If there is no such optimiser, or it refuses an option.
         """
+        if self.optimizer == "rule":
+            return rule.optimizer(network)
         name, raw = parse(self.optimizer)
         if name not in OPTIMIZERS:
             hint = did_you_mean(name, OPTIMIZERS)

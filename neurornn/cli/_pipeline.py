@@ -71,7 +71,7 @@ def train(
     options.check(seed)
     network = network_options.build(task, seed)
     objective, rule = objective_options.build(), options.build_rule()
-    optimizer = options.build_optimizer(network)
+    optimizer = options.build_optimizer(network, rule)
     done = _steps_done(folder, options.n_steps)
     if done is None and (folder / _CHECKPOINT).exists():
         remove(folder / _CHECKPOINT)  # of step 0, perhaps with the settings that failed

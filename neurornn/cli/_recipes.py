@@ -1,20 +1,30 @@
 """From the recipe of a task to the options of the command line."""
 
-__all__ = ["options_of", "task_named_in"]
+__all__ = ["named_in", "options_of"]
 
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from neurornn.cli._options import INITIALISERS, NetworkOptions, ObjectiveOptions, TrainingOptions
+from neurornn.cli._kinds import CTRNN_KIND, neutral_for
+from neurornn.cli._options import INITIALISERS, RULES, NetworkOptions, ObjectiveOptions, TrainingOptions
+from neurornn.cli._spec import parse
+from neurornn.rules import AbstractRule
 from neurornn.tasks import AbstractTask
 
 
-def options_of(task: AbstractTask) -> tuple[NetworkOptions, ObjectiveOptions, TrainingOptions]:
-    """Options that do what the recipe of a task says.
+def options_of(
+    task: AbstractTask, rule: str | None = None, kind: str | None = None
+) -> tuple[NetworkOptions, ObjectiveOptions, TrainingOptions]:
+    """Options that do what the recipe of a task says, as far as it holds for a rule and a kind of network.
+
+    A recipe tells of leaky networks and of gradients. A rule that is made for an optimiser of its own brings it along, and other
+    networks leave out what they do not have.
 
     Args:
         task: The task.
+        rule: What the user says of the rule; None for nothing.
+        kind: What the user says of the network.
 
     Returns:
         Network, objective and training.
@@ -24,6 +34,40 @@ def options_of(task: AbstractTask) -> tuple[NetworkOptions, ObjectiveOptions, Tr
         >>> options_of(tasks.make("context-decision"))[2].optimizer
         'adam:lr=0.005'
     """
+    network, objective, training = _from_recipe(task)
+    if kind is not None and kind != CTRNN_KIND:
+        options = {each.name: getattr(network, each.name) for each in dataclasses.fields(network)}
+        network = NetworkOptions(**neutral_for(kind, options, vars(NetworkOptions())))
+    family = None if rule is None else RULES.get(parse(rule)[0])
+    if family is not None and family.optimizer is not AbstractRule.optimizer:
+        training = dataclasses.replace(training, optimizer="rule", clip_norm=family.clip_norm)
+    return network, objective, training
+
+
+def named_in(arguments: Sequence[str], option: str) -> str | None:
+    """The value of an option in the words of a command.
+
+    Args:
+        arguments: Words after ``neurornn``.
+        option: The option.
+
+    Returns:
+        The last one given, None if there is none.
+
+    Examples:
+        >>> named_in(["train", "runs/a", "--task", "flip-flop", "--n-units", "50"], "--task")
+        'flip-flop'
+    """
+    found = None
+    for word, after in zip(arguments, [*arguments[1:], None], strict=True):
+        if word == option and after is not None:
+            found = after
+        elif word.startswith(option + "="):
+            found = word.removeprefix(option + "=")
+    return found
+
+
+def _from_recipe(task: AbstractTask) -> tuple[NetworkOptions, ObjectiveOptions, TrainingOptions]:
     recipe = task.recipe
     return (
         NetworkOptions(
@@ -47,28 +91,6 @@ def options_of(task: AbstractTask) -> tuple[NetworkOptions, ObjectiveOptions, Tr
             target_performance=recipe.criterion,
         ),
     )
-
-
-def task_named_in(arguments: Sequence[str]) -> str | None:
-    """The value of ``--task`` in the words of a command.
-
-    Args:
-        arguments: Words after ``neurornn``.
-
-    Returns:
-        The last one given, None if there is none.
-
-    Examples:
-        >>> task_named_in(["train", "runs/a", "--task", "flip-flop", "--n-units", "50"])
-        'flip-flop'
-    """
-    found = None
-    for word, after in zip(arguments, [*arguments[1:], None], strict=True):
-        if word == "--task" and after is not None:
-            found = after
-        elif word.startswith("--task="):
-            found = word.removeprefix("--task=")
-    return found
 
 
 def _written(init: Any) -> str:  # noqa: ANN401
