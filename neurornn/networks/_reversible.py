@@ -1,0 +1,411 @@
+"""Two populations that drive each other in turn, whose every step can be undone exactly."""
+
+__all__ = ["ReversibleRNN"]
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from typing_extensions import override
+
+from neurornn._threads import single_threaded
+from neurornn.activations import Activation
+from neurornn.activations import activation as find_activation
+from neurornn.connectivity import SynapticWeights
+from neurornn.connectivity._initialise import fan_in_normal
+from neurornn.networks._base import AbstractNetwork
+from neurornn.networks._checks import check_choices, check_kinds, check_point, check_start, whole
+from neurornn.networks._settings import CTRNN_ARGUMENTS, activation_name, tau_setting
+from neurornn.networks._tau import LearnedTau, TimeConstant
+from neurornn.networks._trajectory import Trajectory
+from neurornn.random import derive_seed
+
+_TAKEN: Final = (
+    "n_inputs", "n_units", "n_outputs", "tau", "dt", "activation", "sigma_rec", "bias", "train_initial_state", "seed", "dtype"
+)  # fmt: skip
+
+
+class ReversibleRNN(AbstractNetwork):
+    r"""A leaky network of two populations, A and B, updated one after the other, that can run backwards.
+
+    .. math::
+        a_t &= (1-\alpha)\, a_{t-1} + \alpha\left[W_{BA}\,\phi(b_{t-1}) + W_{in} u_t + b_A\right] + \sqrt{2\alpha}\,\sigma_{rec}\,\xi_t \\
+        b_t &= (1-\alpha)\, b_{t-1} + \alpha\left[W_{AB}\,\phi(a_t) + b_B\right] + \sqrt{2\alpha}\,\sigma_{rec}\,\xi'_t \\
+        y_t &= W_{out}\,\phi(b_t) + b_{out}, \qquad \alpha = dt/\tau
+
+    A has the inputs, B the read-out, and neither population contacts itself. What is added to :math:`b` is a function
+    of :math:`a_t` alone and what is added to :math:`a` a function of :math:`b_{t-1}` and the input, so the step can be undone
+    without solving an equation, see :meth:`invert`. Undoing divides by :math:`1-\alpha` in each step and so amplifies
+    rounding errors: :class:`~neurornn.rules.Replay` measures by how much.
+
+    As ``dt`` shrinks this is a leaky network in current form whose recurrent matrix has two empty blocks; at a finite ``dt`` the
+    drift is that of the sequential step, so that it depends on ``dt``, while its fixed points do not.
+
+    Args:
+        n_inputs: Number of input channels.
+        n_units: Number of units, an even number: the first half is A.
+        n_outputs: Number of outputs.
+        tau: Time constant in ms: one number, one for each unit, or :class:`LearnedTau`.
+        dt: Time step in ms, at most ``tau``; a step can be undone if it is less.
+        activation: Name or :class:`~neurornn.Activation`.
+        sigma_rec: Recurrent noise, in units of the state.
+        gain: Initial weights from one population to the other are normal with variance ``gain**2`` over the number of
+            their afferents.
+        initial: State of every unit before the first step.
+        bias: Whether units and outputs have a trained bias.
+        train_initial_state: Whether the state before the first step is trained.
+        seed: Seed of all initial weights.
+        dtype: Floating-point type; long replays need ``torch.float64``.
+        device: Device.
+
+    Attributes:
+        areas: ``"A"`` or ``"B"`` for each unit.
+
+    Raises:
+        TypeError: If an option is of another kind than listed.
+        ValueError: If a size, ``dt`` or a name makes no sense.
+
+    References:
+        Replay as a basis for backpropagation through time in the brain (Cheng & Brown, 2025)
+        https://direct.mit.edu/neco/article/37/3/403/127434
+
+    Examples:
+        >>> network = ReversibleRNN(3, 20, 2, tau=100.0, dt=10.0, dtype=torch.float64)
+        >>> u, before = torch.ones(5, 3, dtype=torch.float64), network.initial_state(5)
+        >>> after = network.step(before, u)
+        >>> torch.allclose(network.invert(after, u), before, rtol=1e-12)
+        True
+    """
+
+    arguments: ClassVar[Mapping[str, Any]] = {name: CTRNN_ARGUMENTS[name] for name in _TAKEN} | {
+        "gain": float,
+        "initial": float,
+    }
+
+    def __init__(
+        self,
+        n_inputs: int,
+        n_units: int,
+        n_outputs: int,
+        *,
+        tau: float | Sequence[float] | NDArray[np.float64] | Tensor | LearnedTau = 100.0,
+        dt: float = 20.0,
+        activation: str | Activation = "tanh",
+        sigma_rec: float = 0.0,
+        gain: float = 1.5,
+        initial: float = 0.2,
+        bias: bool = True,
+        train_initial_state: bool = False,
+        seed: int = 0,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+    ) -> None:
+        super().__init__()
+        check_kinds(None, None, None, dtype)
+        check_choices("current", "state", sigma_rec)
+        for name, value in (("gain", gain), ("initial", initial)):
+            if not math.isfinite(value):
+                raise ValueError(f"{name} must be finite: got {value}.")
+        self.n_inputs, self.n_units = whole("n_inputs", n_inputs, 0), whole("n_units", n_units, 2)
+        self.n_outputs, self.seed = whole("n_outputs", n_outputs, 1), whole("seed", seed)
+        if self.n_units % 2:
+            raise ValueError(f"n_units must be even, half of them for each population: got {n_units}.")
+        dtype = torch.get_default_dtype() if dtype is None else dtype
+        place: dict[str, Any] = {"dtype": dtype, "device": device}
+        self.dt, self.sigma_rec, self.gain, self.initial = (
+            float(dt),
+            float(sigma_rec),
+            float(gain),
+            float(initial),
+        )
+        self.activation = find_activation(activation)
+        self.time_constant = TimeConstant(tau, self.n_units, self.dt, dtype, device)
+        half = self.n_units // 2
+        self.areas = np.repeat(["A", "B"], half)
+        self.a_to_b = SynapticWeights(half, half, **place)
+        self.b_to_a = SynapticWeights(half, half, **place)
+        self.input = SynapticWeights(half, self.n_inputs, **place)
+        self.readout = SynapticWeights(self.n_outputs, half, **place)
+        self.bias = nn.Parameter(torch.zeros(self.n_units, **place)) if bias else None
+        self.bias_out = nn.Parameter(torch.zeros(self.n_outputs, **place)) if bias else None
+        start = torch.full((self.n_units,), self.initial, **place)
+        if train_initial_state:
+            self.start = nn.Parameter(start)
+        else:
+            self.register_buffer("start", start)
+        for name, scale in (("a_to_b", gain), ("b_to_a", gain), ("input", 1.0), ("readout", 1.0)):
+            weights: SynapticWeights = getattr(self, name)
+            weights.assign_(scale * fan_in_normal(weights, derive_seed(self.seed, f"{name} weights")))
+
+    @override
+    def settings(self) -> dict[str, Any]:
+        derived = {
+            "tau": tau_setting(self.time_constant),
+            "activation": activation_name(self.activation),
+            "bias": self.bias is not None,
+            "train_initial_state": isinstance(self.start, nn.Parameter),
+            "dtype": str(self.input.raw.dtype).removeprefix("torch."),
+        }
+        return {name: derived[name] if name in derived else getattr(self, name) for name in self.arguments}
+
+    @property
+    @override
+    def cell_types(self) -> NDArray[np.str_]:
+        return np.full(self.n_units, "", dtype="<U1")
+
+    @property
+    @override
+    def slowest(self) -> float:
+        return float(self.tau.detach().max())
+
+    @property
+    def tau(self) -> Tensor:
+        """Time constants in ms, one number or ``(unit,)``."""
+        return self.time_constant()
+
+    @property
+    def alpha(self) -> Tensor:
+        r""":math:`dt/\tau`, one number or ``(unit,)``."""
+        return self.dt / self.time_constant()
+
+    @property
+    def W_AB(self) -> Float[Tensor, "half half"]:
+        """Weights from A to B, ``(post, pre)``. Assign a matrix to set them."""
+        return self.a_to_b()
+
+    @W_AB.setter
+    def W_AB(self, weight: Tensor) -> None:
+        self.a_to_b.assign_(weight)
+
+    @property
+    def W_BA(self) -> Float[Tensor, "half half"]:
+        """Weights from B to A, ``(post, pre)``; can be assigned."""
+        return self.b_to_a()
+
+    @W_BA.setter
+    def W_BA(self, weight: Tensor) -> None:
+        self.b_to_a.assign_(weight)
+
+    @property
+    @override
+    def W_rec(self) -> Float[Tensor, "unit unit"]:
+        """Recurrent matrix of all units ``(post, pre)``: 0 within each population."""
+        nothing = torch.zeros_like(self.W_AB)
+        return torch.cat([torch.cat([nothing, self.W_BA], 1), torch.cat([self.W_AB, nothing], 1)])
+
+    @property
+    def W_in(self) -> Float[Tensor, "unit input"]:
+        """Input matrix of all units: 0 for B."""
+        return nn.functional.pad(self.input(), (0, 0, 0, self.n_units // 2))
+
+    @property
+    def W_out(self) -> Float[Tensor, "output unit"]:
+        """Read-out matrix of all units: 0 for A."""
+        return nn.functional.pad(self.readout(), (self.n_units // 2, 0))
+
+    @override
+    def initial_state(self, batch_size: int) -> Float[Tensor, "batch unit"]:
+        return self.start.expand(batch_size, self.n_units)
+
+    def rate(self, state: Float[Tensor, "*batch unit"]) -> Tensor:
+        """Firing rates of a state.
+
+        Args:
+            state: States.
+
+        Returns:
+            Rates.
+        """
+        return self.activation(state)
+
+    def read_out(self, rate: Float[Tensor, "*batch unit"]) -> Tensor:
+        """Linear read-out of the firing rates of B.
+
+        Args:
+            rate: Rates of all units.
+
+        Returns:
+            Outputs ``(*batch, output)``.
+        """
+        return nn.functional.linear(rate[..., self.n_units // 2 :], self.readout(), self.bias_out)
+
+    @override
+    def drift(self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]) -> Tensor:
+        check_point(state, input, self.n_units, self.n_inputs)
+        a, b = state.chunk(2, -1)
+        tau_a, tau_b = self.tau.expand(self.n_units).chunk(2)
+        slope_a = (self._onto_a(b, input) - a) / tau_a
+        slope_b = (self._onto_b(a + self.dt * slope_a) - b) / tau_b
+        return torch.cat([slope_a, slope_b], -1)
+
+    def drift_jacobian(
+        self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]
+    ) -> Float[Tensor, "*batch unit unit"]:
+        r"""Derivative of the drift with respect to the state, in 1/ms.
+
+        .. math::
+            J_a = T_A^{-1}\left[-I,\ W_{BA}\,\mathrm{diag}\,\phi'(b)\right], \qquad
+            J_b = T_B^{-1}\left(W_{AB}\,\mathrm{diag}\,\phi'(a_{next})\,([I, 0] + dt\, J_a) - [0, I]\right)
+
+        Args:
+            state: States.
+            input: Inputs held, broadcast against the states.
+
+        Returns:
+            One matrix for each state; entry ``[i, j]`` is the effect of unit ``j`` on the velocity of unit ``i``.
+        """
+        check_point(state, input, self.n_units, self.n_inputs)
+        half, (tau_a, tau_b) = self.n_units // 2, self.tau.expand(self.n_units)[:, None].chunk(2)
+        b, after = state[..., half:], self._next_a(state, input)
+        eye = torch.eye(half, dtype=state.dtype, device=state.device).expand(*after.shape, half)
+        from_b = self.W_BA * self.activation.derivative(b).expand_as(after)[..., None, :]
+        J_a = torch.cat([-eye, from_b], -1) / tau_a
+        from_a = self.W_AB * self.activation.derivative(after)[..., None, :]
+        moved = torch.cat([eye, torch.zeros_like(eye)], -1) + self.dt * J_a
+        J_b = (from_a @ moved - torch.cat([torch.zeros_like(eye), eye], -1)) / tau_b
+        return torch.cat([J_a, J_b], -2)
+
+    def input_jacobian(
+        self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]
+    ) -> Float[Tensor, "*batch unit input"]:
+        """Derivative of the drift with respect to the input, in 1/ms.
+
+        Args:
+            state: States.
+            input: Inputs held, broadcast against the states.
+
+        Returns:
+            One matrix for each state.
+        """
+        check_point(state, input, self.n_units, self.n_inputs)
+        tau_a, tau_b = self.tau.expand(self.n_units)[:, None].chunk(2)
+        after = self._next_a(state, input)
+        B_a = self.input() / tau_a
+        B_b = (self.W_AB * self.activation.derivative(after)[..., None, :]) @ (self.dt * B_a) / tau_b
+        return torch.cat([B_a.expand_as(B_b), B_b], -2)
+
+    @override
+    def step(
+        self,
+        state: Float[Tensor, "batch unit"],
+        input: Float[Tensor, "batch input"],
+        noise: Tensor | None = None,
+    ) -> Tensor:
+        check_point(state, input, self.n_units, self.n_inputs)
+        a, b = state.chunk(2, -1)
+        (alpha_a, alpha_b), (kick_a, kick_b) = self._alphas(), self._kicks(noise)
+        a = (1 - alpha_a) * a + alpha_a * self._onto_a(b, input) + kick_a
+        b = (1 - alpha_b) * b + alpha_b * self._onto_b(a) + kick_b
+        return torch.cat([a, b], -1)
+
+    def invert(
+        self,
+        state: Float[Tensor, "batch unit"],
+        input: Float[Tensor, "batch input"],
+        noise: Tensor | None = None,
+    ) -> Tensor:
+        r"""Undo a step: the state before, given the state after, the input and the noise that acted.
+
+        .. math::
+            b_{t-1} &= \left(b_t - \alpha\left[W_{AB}\,\phi(a_t) + b_B\right]\right) / (1 - \alpha) \\
+            a_{t-1} &= \left(a_t - \alpha\left[W_{BA}\,\phi(b_{t-1}) + W_{in} u_t + b_A\right]\right) / (1 - \alpha)
+
+        Args:
+            state: States after the step.
+            input: Inputs during the step.
+            noise: The standard normal numbers that acted, shape of the state; None if none did.
+
+        Returns:
+            States before the step, up to rounding.
+
+        Raises:
+            ValueError: If a unit forgets its past within one step.
+        """
+        check_point(state, input, self.n_units, self.n_inputs)
+        (alpha_a, alpha_b), (kick_a, kick_b) = self._alphas(), self._kicks(noise)
+        if bool((self.alpha >= 1).any()):
+            raise ValueError(
+                f"A step can be undone if dt is less than tau: here both are {self.dt:g} ms, and nothing is left of the state "
+                "before. Use a smaller dt or slower units."
+            )
+        a, b = state.chunk(2, -1)
+        b = (b - alpha_b * self._onto_b(a) - kick_b) / (1 - alpha_b)
+        a = (a - alpha_a * self._onto_a(b, input) - kick_a) / (1 - alpha_a)
+        return torch.cat([a, b], -1)
+
+    @override
+    def forward(
+        self,
+        inputs: Float[Tensor, "batch time input"],
+        state: Float[Tensor, "batch unit"] | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        noise: Float[Tensor, "batch time unit"] | None = None,
+    ) -> Trajectory:
+        self.check_inputs(inputs)
+        start = self.initial_state(inputs.shape[0]) if state is None else state
+        check_start(start, inputs, noise, self.n_units)
+        if noise is None:
+            noise = self.draw_noise(inputs.shape[0], inputs.shape[1], generator)
+        with single_threaded():
+            states = self._run(inputs, start, noise)
+            rate = self.rate(states)
+            return Trajectory(states, rate, self.read_out(rate), states[:, -1])
+
+    def _onto_a(self, b: Tensor, input: Tensor) -> Tensor:
+        """Current into A."""
+        own = None if self.bias is None else self.bias[: self.n_units // 2]
+        driven = nn.functional.linear(input, self.input(), own)
+        return nn.functional.linear(self.activation(b), self.W_BA) + driven
+
+    def _onto_b(self, a: Tensor) -> Tensor:
+        """Current into B."""
+        own = None if self.bias is None else self.bias[self.n_units // 2 :]
+        return nn.functional.linear(self.activation(a), self.W_AB, own)
+
+    def _next_a(self, state: Tensor, input: Tensor) -> Tensor:
+        a, b = state.chunk(2, -1)
+        alpha, _ = self._alphas()
+        return (1 - alpha) * a + alpha * self._onto_a(b, input)
+
+    def _alphas(self) -> tuple[Tensor, Tensor]:
+        alpha = self.alpha.expand(self.n_units)
+        return alpha[: self.n_units // 2], alpha[self.n_units // 2 :]
+
+    def _kicks(self, noise: Tensor | None) -> tuple[Tensor | float, Tensor | float]:
+        """What the noise adds to the state of either population."""
+        if noise is None or self.sigma_rec == 0:
+            return 0.0, 0.0
+        kick = (2 * self.alpha).sqrt() * self.sigma_rec * noise
+        return kick[..., : self.n_units // 2], kick[..., self.n_units // 2 :]
+
+    def _run(self, inputs: Tensor, start: Tensor, noise: Tensor | None) -> Tensor:
+        """The step repeated, with what does not change from step to step computed once."""
+        half, phi = self.n_units // 2, self.activation
+        own_a, own_b = (None, None) if self.bias is None else (self.bias[:half], self.bias[half:])
+        drive = nn.functional.linear(inputs, self.input(), own_a).unbind(1)
+        (alpha_a, alpha_b), W_AB, W_BA = self._alphas(), self.W_AB, self.W_BA
+        kick_a, kick_b = (each.unbind(1) if isinstance(each, Tensor) else None for each in self._kicks(noise))
+        a, b = start[:, :half], start[:, half:]
+        rate_b, states = phi(b), []
+        for t in range(inputs.shape[1]):
+            a = torch.lerp(a, torch.addmm(drive[t], rate_b, W_BA.t()), alpha_a)
+            a = a if kick_a is None else a + kick_a[t]
+            b = torch.lerp(b, nn.functional.linear(phi(a), W_AB, own_b), alpha_b)
+            b = b if kick_b is None else b + kick_b[t]
+            rate_b = phi(b)
+            states += [a, b]
+        return torch.stack(states, 1).unflatten(1, (inputs.shape[1], 2)).flatten(2)
+
+    @override
+    def extra_repr(self) -> str:
+        return (
+            f"n_inputs={self.n_inputs}, n_units={self.n_units // 2} + {self.n_units // 2}, n_outputs={self.n_outputs}, "
+            f"tau={self.time_constant.describe()}, dt={self.dt:g} ms, activation={self.activation.name}, "
+            f"sigma_rec={self.sigma_rec:g}"
+        )
