@@ -1,5 +1,6 @@
 """Shared fixtures: a headless backend, closed figures, untouched global state."""
 
+import os
 from collections.abc import Iterator
 
 import matplotlib
@@ -8,6 +9,8 @@ import pytest
 import torch
 
 matplotlib.use("Agg")
+if "PYTEST_XDIST_WORKER" in os.environ:  # the workers share the cores
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])))
 
 
 @pytest.fixture(autouse=True)
