@@ -30,6 +30,7 @@ from neurornn.connectivity import (
 from neurornn.connectivity._initialise import fan_in_normal
 from neurornn.networks._base import AbstractNetwork
 from neurornn.networks._checks import check_choices, check_kinds, check_point, check_start, whole
+from neurornn.networks._output_feedback import closed_loop, feedback_weights, open_loop
 from neurornn.networks._settings import CTRNN_ARGUMENTS, activation_name, tau_setting
 from neurornn.networks._tau import LearnedTau, TimeConstant
 from neurornn.networks._trajectory import Outputs, Trajectory
@@ -42,9 +43,14 @@ class CTRNN(AbstractNetwork):
     .. math::
         \text{current:}\quad \tau \dot x &= -x + W_{rec}\,\phi(x) + W_{in} u + b + \text{noise}, \quad r = \phi(x) \\
         \text{rate:}\quad \tau \dot r &= -r + \phi(W_{rec}\, r + W_{in} u + b + \text{noise}) \\
-        y &= W_{out}\, r + b_{out}
+        y &= W_{out}\, r + b_{out}, \qquad W_{rec} = W_{syn} + W_{fb} W_{out}
 
-    stepped by Euler-Maruyama with :math:`\alpha = dt/\tau`. Noise that enters with the ``"input"`` is
+    where :math:`W_{syn}` are the synapses between units, ``network.recurrent()``, and :math:`W_{fb}` returns the outputs to
+    the units if ``output_feedback`` asks for it; without it :math:`W_{rec} = W_{syn}`. What comes back is
+    :math:`W_{out} r`: a constant :math:`b_{out}` would do no more than :math:`b` does. Everything that looks at
+    :math:`W_{rec}`, analyses and penalties included, sees the matrix that the dynamics uses.
+
+    The equations are stepped by Euler-Maruyama with :math:`\alpha = dt/\tau`. Noise that enters with the ``"input"`` is
     :math:`\sqrt{2/\alpha}\,\sigma_{rec}\,\xi_t` beside :math:`W_{in} u`; noise on the ``"state"`` adds
     :math:`\sqrt{2\alpha}\,\sigma_{rec}\,\xi_t` to the state itself. In current form the two are the same equation;
     in rate form the first passes through :math:`\phi` and the second does not. A lone linear unit
@@ -68,6 +74,8 @@ class CTRNN(AbstractNetwork):
             law and :class:`~neurornn.connectivity.Gaussian` otherwise.
         bias: Whether units and outputs have a trained bias.
         train_initial_state: Whether the state before the first step is trained; it is 0 otherwise.
+        output_feedback: The outputs return to the units through fixed weights, uniform between minus and plus this
+            scale; 0 for no feedback. Not with Dale's law.
         seed: Seed of the wiring and of all initial weights.
         dtype: Floating-point type.
         device: Device.
@@ -112,6 +120,7 @@ class CTRNN(AbstractNetwork):
         init: AbstractInitialiser | None = None,
         bias: bool = True,
         train_initial_state: bool = False,
+        output_feedback: float = 0.0,
         seed: int = 0,
         dtype: torch.dtype | None = None,
         device: torch.device | str | None = None,
@@ -130,6 +139,10 @@ class CTRNN(AbstractNetwork):
         self.connectivity = AllToAll(autapses=dale is None) if connectivity is None else connectivity
         self.init = (Gaussian() if dale is None else BalancedGamma()) if init is None else init
         self.seed = seed
+        W_fb = feedback_weights(n_units, n_outputs, output_feedback, dale, seed)
+        self.output_feedback = float(output_feedback)
+        self.W_fb: Tensor | None
+        self.register_buffer("W_fb", None if W_fb is None else W_fb.to(**place))
         self.time_constant = TimeConstant(tau, n_units, self.dt, dtype, device)
 
         self.areas = self.connectivity.areas(n_units)
@@ -214,11 +227,20 @@ class CTRNN(AbstractNetwork):
 
     @property
     def W_rec(self) -> Float[Tensor, "unit unit"]:
-        """Effective recurrent matrix ``(post, pre)``. Assign a matrix to set it; one that breaks Dale's law is refused."""
-        return self.recurrent()
+        """Effective recurrent matrix ``(post, pre)``, the way through fed back outputs included.
+
+        Assign a matrix to set it; one that breaks Dale's law is refused. With feedback of the outputs the synapses are set so that
+        together with the read-out of this moment they make the matrix.
+        """
+        synapses: Tensor = self.recurrent()
+        return synapses if self.W_fb is None else closed_loop(synapses, self.W_fb, self.W_out)
 
     @W_rec.setter
     def W_rec(self, weight: Tensor) -> None:
+        if self.W_fb is not None:
+            weight = open_loop(
+                torch.as_tensor(weight).detach(), self.W_fb, self.W_out.detach(), self.recurrent.mask
+            )
         self.recurrent.assign_(weight)
 
     @property
@@ -232,7 +254,7 @@ class CTRNN(AbstractNetwork):
 
     @property
     def W_out(self) -> Float[Tensor, "output unit"]:
-        """Effective read-out matrix; can be assigned."""
+        """Effective read-out matrix; can be assigned. Where outputs return to the units, that changes ``W_rec`` too."""
         return self.readout()
 
     @W_out.setter
@@ -472,8 +494,9 @@ class CTRNN(AbstractNetwork):
             n_e = int((self.cell_types == "E").sum())
             cells = f", dale={n_e}E/{self.n_units - n_e}I ({self.dale.rectifier})"
         places = f", areas={list(dict.fromkeys(self.areas.tolist()))}" if self.areas[0] else ""
+        returning = f", output_feedback={self.output_feedback:g}" if self.output_feedback else ""
         return (
             f"n_inputs={self.n_inputs}, n_units={self.n_units}, n_outputs={self.n_outputs}, form={self.form}, "
             f"tau={self.time_constant.describe()}, dt={self.dt:g} ms, alpha={spread}, activation={self.activation.name}, "
-            f"sigma_rec={self.sigma_rec:g} (on the {self.noise}){cells}{places}"
+            f"sigma_rec={self.sigma_rec:g} (on the {self.noise}){cells}{places}{returning}"
         )

@@ -27,6 +27,7 @@ CTRNN_ARGUMENTS: Final[Mapping[str, Any]] = {
     "init": connectivity.AbstractInitialiser,
     "bias": bool,
     "train_initial_state": bool,
+    "output_feedback": float,
     "seed": int,
     "dtype": Literal["float16", "bfloat16", "float32", "float64"],
 }
