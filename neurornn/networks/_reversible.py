@@ -322,21 +322,49 @@ class ReversibleRNN(AbstractNetwork):
 
         Returns:
             States before the step, up to rounding.
-
-        Raises:
-            ValueError: If a unit forgets its past within one step.
         """
         check_point(state, input, self.n_units, self.n_inputs)
         (alpha_a, alpha_b), (kick_a, kick_b) = self._alphas(), self._kicks(noise)
-        if bool((self.alpha >= 1).any()):
-            raise ValueError(
-                f"A step can be undone if dt is less than tau: here both are {self.dt:g} ms, and nothing is left of the state "
-                "before. Use a smaller dt or slower units."
-            )
+        self._check_remembers()
         a, b = state.chunk(2, -1)
         b = (b - alpha_b * self._onto_b(a) - kick_b) / (1 - alpha_b)
         a = (a - alpha_a * self._onto_a(b, input) - kick_a) / (1 - alpha_a)
         return torch.cat([a, b], -1)
+
+    def rewind(
+        self,
+        state: Float[Tensor, "batch unit"],
+        inputs: Float[Tensor, "batch time input"],
+        noise: Float[Tensor, "batch time unit"] | None = None,
+    ) -> Float[Tensor, "batch time unit"]:
+        """Undo steps one after the other, see :meth:`invert`.
+
+        Args:
+            state: States after the last step.
+            inputs: Inputs during the steps.
+            noise: The standard normal numbers that acted, or None.
+
+        Returns:
+            The state before each step.
+        """
+        self.check_inputs(inputs)
+        check_start(state, inputs, None, self.n_units)
+        self._check_remembers()
+        half, phi = self.n_units // 2, self.activation
+        drive, own_b = self._drive(inputs)
+        kick_a, kick_b = self._kicks(noise)
+        (alpha_a, alpha_b), W_AB, W_BA = self._alphas(), self.W_AB.t(), self.W_BA.t()
+        # a' = (1 - alpha) a + alpha (W r + d) + kick, solved for a
+        from_b, from_a = -W_BA * (alpha_a / (1 - alpha_a)), -W_AB * (alpha_b / (1 - alpha_b))
+        given_a = ((alpha_a * drive + kick_a) / (alpha_a - 1)).unbind(1)
+        given_b = ((alpha_b * own_b + kick_b) / (alpha_b - 1)).expand_as(drive).unbind(1)
+        back_a, back_b = 1 / (1 - alpha_a), 1 / (1 - alpha_b)
+        a, b, states = state[:, :half], state[:, half:], []
+        for t in range(inputs.shape[1] - 1, -1, -1):
+            b = torch.addcmul(torch.addmm(given_b[t], phi(a), from_a), b, back_b)
+            a = torch.addcmul(torch.addmm(given_a[t], phi(b), from_b), a, back_a)
+            states += [b, a]
+        return torch.stack(states[::-1], 1).unflatten(1, (inputs.shape[1], 2)).flatten(2)
 
     @override
     def forward(
@@ -373,6 +401,20 @@ class ReversibleRNN(AbstractNetwork):
         alpha, _ = self._alphas()
         return (1 - alpha) * a + alpha * self._onto_a(b, input)
 
+    def _drive(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """What reaches A apart from B, and B apart from A."""
+        half = self.n_units // 2
+        zeros = torch.zeros(self.n_units, dtype=inputs.dtype, device=inputs.device)
+        own = zeros if self.bias is None else self.bias
+        return nn.functional.linear(inputs, self.input(), own[:half]), own[half:]
+
+    def _check_remembers(self) -> None:
+        if bool((self.alpha >= 1).any()):
+            raise ValueError(
+                f"A step can be undone if dt is less than tau: here dt={self.dt:g} ms and tau={self.time_constant.describe()}, and "
+                "nothing is left of the state before. Use a smaller dt or slower units."
+            )
+
     def _alphas(self) -> tuple[Tensor, Tensor]:
         alpha = self.alpha.expand(self.n_units)
         return alpha[: self.n_units // 2], alpha[self.n_units // 2 :]
@@ -387,8 +429,8 @@ class ReversibleRNN(AbstractNetwork):
     def _run(self, inputs: Tensor, start: Tensor, noise: Tensor | None) -> Tensor:
         """The step repeated, with what does not change from step to step computed once."""
         half, phi = self.n_units // 2, self.activation
-        own_a, own_b = (None, None) if self.bias is None else (self.bias[:half], self.bias[half:])
-        drive = nn.functional.linear(inputs, self.input(), own_a).unbind(1)
+        own, own_b = self._drive(inputs)
+        drive = own.unbind(1)
         (alpha_a, alpha_b), W_AB, W_BA = self._alphas(), self.W_AB, self.W_BA
         kick_a, kick_b = (each.unbind(1) if isinstance(each, Tensor) else None for each in self._kicks(noise))
         a, b = start[:, :half], start[:, half:]

@@ -1,7 +1,31 @@
 """Learning from replay: credit runs backwards through a past that was kept, undone or remembered."""
 
-__all__ = ["AbstractSource", "Experience", "Replayed", "Stored", "distance"]
+__all__ = [
+    "AbstractCredit",
+    "AbstractInversion",
+    "AbstractSource",
+    "AlignedCredit",
+    "ExactCredit",
+    "Experience",
+    "InversionError",
+    "Inverted",
+    "Replay",
+    "Replayed",
+    "Reversible",
+    "Stored",
+    "distance",
+    "replayed",
+]
 
+from neurornn.rules.replay._credit import AbstractCredit as AbstractCredit
+from neurornn.rules.replay._credit import AlignedCredit as AlignedCredit
+from neurornn.rules.replay._credit import ExactCredit as ExactCredit
+from neurornn.rules.replay._inversion import AbstractInversion as AbstractInversion
+from neurornn.rules.replay._inversion import InversionError as InversionError
+from neurornn.rules.replay._inversion import Inverted as Inverted
+from neurornn.rules.replay._inversion import Reversible as Reversible
+from neurornn.rules.replay._replay import Replay as Replay
+from neurornn.rules.replay._replay import replayed as replayed
 from neurornn.rules.replay._sources import AbstractSource as AbstractSource
 from neurornn.rules.replay._sources import Experience as Experience
 from neurornn.rules.replay._sources import Replayed as Replayed

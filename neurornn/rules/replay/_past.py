@@ -1,0 +1,86 @@
+"""A past with what the objective says about it."""
+
+__all__ = ["Past", "judged", "product"]
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neurornn.networks import CTRNN, ReversibleRNN, Trajectory
+from neurornn.objective import Objective
+from neurornn.rules.replay._sources import Replayed
+from neurornn.trials import Trials
+
+
+class Past(NamedTuple):
+    """A replayed past, judged.
+
+    Attributes:
+        inputs: Inputs, ``(batch, time, input)``.
+        state: States, ``(batch, time + 1, unit)``.
+        rate: Rates, ``(batch, time + 1, unit)``.
+        noise: Standard normal numbers that acted, ``(batch, time, unit)``, or None.
+        errors: Gradient of the objective with respect to the outputs, ``(batch, time, output)``.
+        direct: Gradient with respect to the rates that is not by way of the outputs, ``(batch, time, unit)``.
+    """
+
+    inputs: Tensor
+    state: Tensor
+    rate: Tensor
+    noise: Tensor | None
+    errors: Tensor
+    direct: Tensor
+
+
+def judged(
+    network: CTRNN | ReversibleRNN,
+    trials: Trials,
+    objective: Objective,
+    replayed: Replayed,
+    noise: Tensor | None,
+) -> Past:
+    """What the objective says about a past, from its replayed states alone.
+
+    Args:
+        network: The network.
+        trials: The batch.
+        objective: What is descended.
+        replayed: The past.
+        noise: Standard normal numbers that acted.
+
+    Returns:
+        The past with its errors.
+    """
+    with torch.no_grad():
+        rate = network.rate(replayed.state)
+        output = network.read_out(rate[:, 1:])
+    with torch.enable_grad():
+        leaf, output = rate[:, 1:].clone().requires_grad_(), output.requires_grad_()
+        run = Trajectory(replayed.state[:, 1:], leaf, output, replayed.state[:, -1])
+        loss = objective.of_steps(trials, run)
+        errors, direct = torch.autograd.grad(loss, [output, leaf], allow_unused=True)
+    return Past(
+        replayed.inputs,
+        replayed.state,
+        rate,
+        noise,
+        torch.zeros_like(output) if errors is None else errors,
+        torch.zeros_like(leaf) if direct is None else direct,
+    )
+
+
+def product(
+    post: Float[Tensor, "batch time post"], pre: Float[Tensor, "batch time pre"]
+) -> Float[Tensor, "post pre"]:
+    """Sum over trials and steps of outer products.
+
+    Args:
+        post: What reaches the postsynaptic units.
+        pre: What the presynaptic units do.
+
+    Returns:
+        One matrix.
+    """
+    return post.flatten(0, 1).t() @ pre.flatten(0, 1)
