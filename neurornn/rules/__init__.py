@@ -11,10 +11,13 @@ __all__ = [
     "AbstractOnlineRule",
     "AbstractRule",
     "Adaptive",
+    "AlignedCredit",
     "AlignmentCallback",
     "EProp",
+    "ExactCredit",
     "FeedbackAlignment",
     "Given",
+    "Inverted",
     "KHop",
     "KeRNL",
     "KroneckerRTRL",
@@ -22,9 +25,12 @@ __all__ = [
     "OnlineEProp",
     "OnlineRFLO",
     "Random",
+    "Replay",
     "ReverseKroneckerRTRL",
+    "Reversible",
     "SnAp",
     "SnAp1",
+    "Stored",
     "Symmetric",
     "TruncatedBPTT",
     "alignment",
@@ -59,3 +65,9 @@ from neurornn.rules._rtrl import SnAp as SnAp
 from neurornn.rules._stochastic import UORO as UORO
 from neurornn.rules._stochastic import KroneckerRTRL as KroneckerRTRL
 from neurornn.rules._stochastic import ReverseKroneckerRTRL as ReverseKroneckerRTRL
+from neurornn.rules.replay import AlignedCredit as AlignedCredit
+from neurornn.rules.replay import ExactCredit as ExactCredit
+from neurornn.rules.replay import Inverted as Inverted
+from neurornn.rules.replay import Replay as Replay
+from neurornn.rules.replay import Reversible as Reversible
+from neurornn.rules.replay import Stored as Stored
