@@ -40,11 +40,17 @@ RULES: dict[str, type[rules.AbstractRule]] = {
     "r-kf-rtrl": rules.ReverseKroneckerRTRL,
     "kernl": rules.KeRNL,
     "dni": rules.DNI,
+    "replay": rules.Replay,
 }
 FEEDBACK: dict[str, type] = {
     "symmetric": rules.Symmetric,
     "random": rules.Random,
     "adaptive": rules.Adaptive,
+    "stored": rules.Stored,
+    "inverted": rules.Inverted,
+    "reversible": rules.Reversible,
+    "exact": rules.ExactCredit,
+    "aligned": rules.AlignedCredit,
 }
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
