@@ -16,6 +16,7 @@ CTRNN_KIND: Final = "ctrnn"
 KINDS: Final[dict[str, type[AbstractNetwork]]] = {
     CTRNN_KIND: FAMILIES["CTRNN"],
     "recollect": FAMILIES["GatedMemory"],
+    "reversible": FAMILIES["ReversibleRNN"],
 }
 _SHARED: Final = ("n_units", "tau", "activation", "form", "sigma_rec", "noise", "train_initial_state")
 _SIZES: Final = ("n_inputs", "n_outputs", "dt", "seed", "dtype")
