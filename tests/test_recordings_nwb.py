@@ -11,7 +11,8 @@ import pytest
 import xarray as xr
 
 from neurornn import recordings
-from neurornn.recordings import binned, load, save, spikes
+from neurornn.recordings import _nwb, binned, load, save, spikes
+from neurornn.storage import CorruptFile
 
 pynwb = pytest.importorskip("pynwb")
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -236,6 +237,24 @@ def test_damage_is_named(foreign, change, message):
     edit(foreign, change)
     with pytest.raises(ValueError, match=message):
         load(foreign)
+
+
+def test_text_that_claims_gigabytes_is_refused_before_they_are_taken(foreign):
+    """HDF5 takes the memory for a word of variable length before it looks where the word is."""
+    with h5py.File(foreign) as file:
+        target = file["intervals/trials/target"].id
+        at = target.get_offset() or target.get_chunk_info(0).byte_offset
+    content = bytearray(foreign.read_bytes())
+    assert content[at : at + 4] == bytes([4, 0, 0, 0])  # "left"
+    content[at + 3] = 0x50
+    foreign.write_bytes(content)
+    mat = foreign.with_suffix(".mat")
+    mat.write_bytes(content)
+    for read in (load, _nwb.read):
+        with pytest.raises(CorruptFile, match="reading it takes more than 256 MiB and 64 times its"):
+            read(foreign)
+    with pytest.raises(CorruptFile, match="reading it takes more than 256 MiB"):
+        recordings.read_matlab(mat)
 
 
 def test_large_activity_stays_in_the_file(tmp_path, monkeypatch):

@@ -1,4 +1,7 @@
-"""Damaged HDF5 files can crash the library that reads them: a file of unknown origin is first read in a process of its own."""
+"""Files of unknown origin are first read in a process of its own, with little time and memory.
+
+Damaged HDF5 can crash the library that reads it, keep it busy forever or make it ask for gigabytes.
+"""
 
 __all__ = ["seal", "survives"]
 
@@ -8,33 +11,43 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from neurornn.recordings._heaps import check_heaps
 from neurornn.storage import CorruptFile
 
 _MARK: Final = b"\nneurornn sha256 "
 _LENGTH: Final = len(_MARK) + 64
 _PATIENCE: Final = 60  # seconds
+_ALLOWANCE: Final = 2**28  # bytes that reading any file may take,
+_TIMES: Final = 64  # and times its size
+_GREEDY: Final = 3  # exit status of a process that ran out of its memory
 _CANARY: Final = """
-import sys
+import os, sys
 import h5py
+path, allowance, greedy = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 try:
     import resource
-    resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
+    with open("/proc/self/statm") as file:
+        most = int(file.read().split()[0]) * resource.getpagesize() + allowance
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 except (ImportError, ValueError, OSError):
     pass
+def failed(error):
+    if isinstance(error, MemoryError) or "alloc" in str(error).replace(path, ""):
+        os._exit(greedy)
 def look(node):
     for name in list(node.attrs):
         try:
             node.attrs[name]
-        except Exception:
-            pass
+        except Exception as error:
+            failed(error)
     if not isinstance(node, h5py.Dataset):
         for name in list(node):
             try:
                 if isinstance(node.get(name, getlink=True), h5py.HardLink):
                     look(node[name])
-            except Exception:
-                pass
+            except Exception as error:
+                failed(error)
         return
     if node.is_virtual or node.external:
         return
@@ -42,10 +55,10 @@ def look(node):
     whole = node.nbytes <= min(2**26, 1100 * node.id.get_storage_size() + 2**20)
     node[...] if whole else node[(slice(0, 1),) * node.ndim]
 try:
-    with h5py.File(sys.argv[1], "r") as file:
+    with h5py.File(path, "r") as file:
         look(file)
-except BaseException:
-    pass
+except BaseException as error:
+    failed(error)
 """
 
 
@@ -63,13 +76,14 @@ def seal(path: Path) -> None:
 def survives(path: Path) -> None:
     """Return only if a file can be opened without harm.
 
-    A sealed file is compared with its digest. Any other is read in another process, which may crash or hang.
+    A sealed file is compared with its digest. Any other is read in another process, which may crash, hang or run out of the
+    memory it has: 256 MiB and 64 times the size of the file.
 
     Args:
         path: File to be opened.
 
     Raises:
-        CorruptFile: If it is not what was sealed, or reading it crashes or does not end.
+        CorruptFile: If it is not what was sealed, or reading it crashes, does not end or takes too much memory.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -79,11 +93,16 @@ def survives(path: Path) -> None:
         if _digest(path, size - _LENGTH) != end.removeprefix(_MARK):
             raise CorruptFile(path, "its content does not match its SHA-256 digest")
         return
+    try:
+        check_heaps(path)
+    except ValueError as error:
+        raise CorruptFile(path, str(error).rstrip(".")) from None
     if not sys.executable:
         return
+    words = [str(path.resolve()), str(_ALLOWANCE + _TIMES * size), str(_GREEDY)]
     try:
         code = subprocess.run(
-            [sys.executable, "-I", "-c", _CANARY, str(path.resolve())],
+            [sys.executable, "-I", "-c", _CANARY, *words],
             check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -92,6 +111,10 @@ def survives(path: Path) -> None:
         ).returncode
     except subprocess.TimeoutExpired:
         raise CorruptFile(path, f"reading it does not end within {_PATIENCE} s") from None
+    if code == _GREEDY:
+        raise CorruptFile(
+            path, f"reading it takes more than {_ALLOWANCE >> 20} MiB and {_TIMES} times its {size} bytes"
+        )
     if code != 0:
         raise CorruptFile(path, f"reading it crashes the HDF5 library (exit {code})")
 

@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neurornn.recordings import _npz
 from neurornn.recordings._mante import StrPath, files_of, load_mante
 from neurornn.recordings._matlab import read_matlab
+from neurornn.recordings._npz import arrays_in
 from neurornn.recordings._spikes import binned, spikes
 from neurornn.storage import CorruptFile
 
@@ -194,7 +194,7 @@ def _roitman_npz(file: Path) -> dict[str, NDArray[Any]]:
 
 def _named_arrays(file: Path, names: Any) -> Mapping[str, NDArray[Any]]:  # noqa: ANN401
     try:
-        arrays = _npz._arrays(file, 2**31)
+        arrays = arrays_in(file, 2**31)
     except Exception as error:  # whatever zipfile and zlib make of arbitrary bytes
         raise CorruptFile(file, f"it is not a readable npz file ({error})") from error
     lacking = [name for name in names if name not in arrays]

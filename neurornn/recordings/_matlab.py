@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from neurornn.recordings._canary import survives
 from neurornn.recordings._mat5 import read_mat5
 from neurornn.recordings._mat73 import is_mat73, read_mat73
 from neurornn.recordings._nested import MatlabValue
@@ -84,11 +85,14 @@ def read_matlab(path: str | PathLike[str], names: Collection[str] | None = None)
 
     Raises:
         ValueError: If the file is damaged, asks for more than it holds, points out of itself, or holds code.
+        CorruptFile: If reading it crashes, does not end or takes too much memory.
         FileNotFoundError: If there is no such file.
     """
     file = Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"There is no file '{file}'.")
+    if is_mat73(file):
+        survives(file)
     try:
         return read_mat73(file, names) if is_mat73(file) else read_mat5(file, names)
     except (ValueError, RecursionError, MemoryError) as error:

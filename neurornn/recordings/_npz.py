@@ -1,6 +1,6 @@
 """Recordings as NumPy arrays in a zip file."""
 
-__all__ = ["from_arrays", "read", "write"]
+__all__ = ["arrays_in", "from_arrays", "read", "write"]
 
 import json
 import math
@@ -71,7 +71,7 @@ def read(path: Path, max_bytes: int) -> xr.Dataset:
         CorruptFile: If it is damaged.
     """
     try:
-        arrays = _arrays(path, max_bytes)
+        arrays = arrays_in(path, max_bytes)
     except _Refused as error:
         raise ValueError(f"'{path}': {error}") from error
     except Exception as error:  # whatever zipfile and zlib make of arbitrary bytes
@@ -85,6 +85,34 @@ def read(path: Path, max_bytes: int) -> xr.Dataset:
         return _labelled(arrays)
     except Exception as error:
         raise CorruptFile(path, f"its labels do not fit its arrays ({error})") from error
+
+
+def arrays_in(path: Path, max_bytes: int) -> dict[str, NDArray[Any]]:
+    """The arrays of an npz file.
+
+    Args:
+        path: File to read.
+        max_bytes: Largest size of all arrays together.
+
+    Returns:
+        The arrays by name: numbers, booleans and text.
+
+    Raises:
+        _Refused: If they do not fit, or are neither numbers nor text.
+        ValueError: If the file is damaged; zipfile and zlib have errors of their own for arbitrary bytes.
+    """
+    with zipfile.ZipFile(path) as file:
+        members = file.infolist()
+        total = sum(each.file_size for each in members)
+        if total > max_bytes:
+            raise _Refused(
+                f"its arrays need {total} bytes, more than max_bytes={max_bytes}. Raise max_bytes, or save it as netCDF, "
+                "which is read by parts."
+            )
+        names = [each.filename for each in members]
+        if len(set(names)) < len(names):
+            raise ValueError("an array occurs twice")
+        return {each.filename.removesuffix(".npy"): _array(file, each) for each in members}
 
 
 def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> xr.Dataset:
@@ -129,21 +157,6 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> xr.Dataset:
 
 class _Refused(ValueError):
     """The file is whole and still not read."""
-
-
-def _arrays(path: Path, max_bytes: int) -> dict[str, NDArray[Any]]:
-    with zipfile.ZipFile(path) as file:
-        members = file.infolist()
-        total = sum(each.file_size for each in members)
-        if total > max_bytes:
-            raise _Refused(
-                f"its arrays need {total} bytes, more than max_bytes={max_bytes}. Raise max_bytes, or save it as netCDF, "
-                "which is read by parts."
-            )
-        names = [each.filename for each in members]
-        if len(set(names)) < len(names):
-            raise ValueError("an array occurs twice")
-        return {each.filename.removesuffix(".npy"): _array(file, each) for each in members}
 
 
 def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:

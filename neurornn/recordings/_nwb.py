@@ -8,6 +8,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from neurornn.recordings._canary import survives
 from neurornn.recordings._hdf5 import opened
 from neurornn.recordings._nwb_labels import has_labels, labelled
 from neurornn.recordings._nwb_tables import tables
@@ -57,6 +58,7 @@ def read(
     file = Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"There is no file '{file}'.")
+    survives(file)
     try:
         with opened(file) as reader:
             if has_labels(reader):

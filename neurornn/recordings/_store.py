@@ -7,10 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-import h5py  # type: ignore[import-untyped, unused-ignore]
 import xarray as xr
 
-from neurornn.recordings._canary import survives
 from neurornn.recordings._schema import check_structure
 from neurornn.storage import CorruptFile
 
@@ -69,8 +67,6 @@ def load(path: str | Path, *, max_bytes: int = 2**30, **options: Any) -> xr.Data
     if not path.is_file():
         raise FileNotFoundError(f"There is no file '{path}'.")
     if path.suffix.lower() in _OTHERS:
-        if h5py.is_hdf5(path):
-            survives(path)
         limit = {"max_bytes": max_bytes} if path.suffix.lower() == ".nwb" else {}
         return read(path, **limit, **options)
     if options:
