@@ -182,4 +182,4 @@ def distance(
     n_units = true.shape[-1]
     error = torch.linalg.vector_norm(found - true, dim=-1)
     size = torch.linalg.vector_norm(true, dim=-1).clamp(min=n_units**0.5)
-    return torch.nan_to_num(error / size, nan=torch.inf)
+    return torch.nan_to_num(error / size, nan=torch.inf, posinf=torch.inf)
