@@ -17,13 +17,13 @@ __all__ = [
     "table",
 ]
 
+from neurornn.analysis.compare._aligned import aligned as aligned
+from neurornn.analysis.compare._loop import Progress as Progress
 from neurornn.analysis.compare._match import Translation as Translation
 from neurornn.analysis.compare._plots import plot as plot
 from neurornn.analysis.compare._run import DEFAULT_MEASURES as DEFAULT_MEASURES
-from neurornn.analysis.compare._run import Progress as Progress
 from neurornn.analysis.compare._run import run as run
 from neurornn.analysis.compare._table import table as table
 from neurornn.analysis.compare._views import VIEWS as VIEWS
 from neurornn.analysis.compare._views import View as View
-from neurornn.analysis.compare._views import aligned as aligned
 from neurornn.analysis.compare._views import plot_side_by_side as plot_side_by_side

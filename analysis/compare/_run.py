@@ -1,25 +1,24 @@
 r"""Networks beside a recording: scores with ceilings, baselines, nulls and intervals."""
 
-__all__ = ["DEFAULT_MEASURES", "Progress", "prepare", "recorded_variable", "run"]
+__all__ = ["DEFAULT_MEASURES", "run"]
 
-import logging
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # scikit-learn needs it too
 
+from neurornn.analysis.compare._arguments import check_arguments, labelled
 from neurornn.analysis.compare._ceiling import Averages
-from neurornn.analysis.compare._clock import Align, TimeBase, time_base
-from neurornn.analysis.compare._draws import QUANTITIES, Draw, Evaluation, Plan, evaluate
-from neurornn.analysis.compare._match import Conditions, Translation, match_conditions
-from neurornn.analysis.compare._models import Candidate, Model, candidates_of
-from neurornn.analysis.compare._result import Entered, result_of
+from neurornn.analysis.compare._clock import Align
+from neurornn.analysis.compare._draws import Plan
+from neurornn.analysis.compare._entered import Entered
+from neurornn.analysis.compare._loop import Progress, evaluate_all
+from neurornn.analysis.compare._match import Translation
+from neurornn.analysis.compare._models import Model, candidates_of
+from neurornn.analysis.compare._prepare import check_complete, check_units, prepare, recorded_variable
+from neurornn.analysis.compare._result import result_of
 from neurornn.analysis.compare._side import Side
 from neurornn.analysis.similarity import (
     RSA,
@@ -31,8 +30,6 @@ from neurornn.analysis.similarity import (
 )
 from neurornn.random import derive_seed
 
-_log = logging.getLogger(__name__)
-
 DEFAULT_MEASURES: tuple[AbstractSimilarity, ...] = (
     LinearPredictivity(),
     SVCCA(),
@@ -41,23 +38,6 @@ DEFAULT_MEASURES: tuple[AbstractSimilarity, ...] = (
     RSA(),
 )
 """Predictivity, canonical correlation, rotation, covariance and distances: five questions with five answers."""
-
-_EVERY = 10.0  # seconds between messages
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a comparison is.
-
-    Attributes:
-        done: Draws done.
-        total: Draws wanted.
-        seconds: Time since the first began.
-    """
-
-    done: int
-    total: int
-    seconds: float
 
 
 def run(
@@ -171,8 +151,8 @@ def run(
         True
     """
     names = [by] if isinstance(by, str) else list(by)
-    labelled = _labels(measures)
-    _check(
+    labels = labelled(measures)
+    check_arguments(
         unmatched,
         units,
         split,
@@ -202,13 +182,13 @@ def run(
     brain = sides[-1]
     needed = max(min_trials, 4 if four else 2)
     used = brain.whole_units(needed)
-    _check_units(brain, used, needed, match, base)
+    check_units(brain, used, needed, match, base)
     for side in sides[:-1]:
-        _check_complete(side, match, base)
+        check_complete(side, match, base)
     counts = [sides[k].n_units for k in quantities["trained"] if k is not None]
     n_units = min(*counts, used.size) if units == "match" else None if units == "all" else int(units)
     plan = Plan(
-        labelled,
+        labels,
         n_units,
         split == "trial",
         n_folds,
@@ -229,7 +209,7 @@ def run(
         quantity: [None if k is None else _averages(sides[k], four, seed) for k in places]
         for quantity, places in quantities.items()
     }
-    evaluations, reliabilities = _evaluate(
+    evaluations, reliabilities = evaluate_all(
         plan, brain, used, populations, 4 if four else 2, n_subsamples, n_splits, callback
     )
     return result_of(
@@ -252,107 +232,6 @@ def run(
     )
 
 
-def prepare(
-    candidates: Sequence[Candidate],
-    recording: xr.Dataset,
-    by: Sequence[str],
-    *,
-    conditions: Mapping[str, Translation],
-    drop: bool,
-    align: Align | None,
-    window: tuple[float, float] | None,
-    bin_width: float | None,
-    variable: str,
-    brain_variable: str,
-) -> tuple[list[Side], Conditions, TimeBase, dict[str, list[int | None]]]:
-    """Bring everything to the same conditions and bins.
-
-    Args:
-        candidates: Networks with their baselines.
-        recording: The recording.
-        by: Condition variables.
-        conditions: Their names and values in the recording.
-        drop: Whether unmatched conditions are dropped.
-        align: Event at time 0.
-        window: First and last edge in ms.
-        bin_width: Width of the bins in ms.
-        variable: Activity of the networks.
-        brain_variable: Activity of the recording.
-
-    Returns:
-        The sides, the last of which is the recording; their conditions and bins; and for each quantity the position of the side
-        of each network, None where there is none.
-    """
-    entries: list[tuple[str, xr.Dataset, str]] = []
-    quantities: dict[str, list[int | None]] = {quantity: [] for quantity in QUANTITIES}
-    for k, candidate in enumerate(candidates):
-        who = f"Network {k}"
-        for quantity, ds, name, what in (
-            ("trained", candidate.trained, variable, who),
-            ("untrained", candidate.untrained, variable, f"{who} untrained"),
-            (
-                "inputs",
-                candidate.trained if "inputs" in candidate.trained else None,
-                "inputs",
-                f"{who} inputs",
-            ),
-        ):
-            quantities[quantity].append(None if ds is None else len(entries))
-            if ds is not None:
-                entries.append((what, ds, name))
-    entries.append(("The recording", recording, brain_variable))
-    named = [(who, ds) for who, ds, _ in entries]
-    match = match_conditions(named, by, conditions, drop=drop)
-    base = time_base(named, align=align, window=window, bin_width=bin_width)
-    sides = [
-        Side(ds, who, name, member, clock, match.n, base.start.size)
-        for (who, ds, name), member, clock in zip(entries, match.members, base.clocks, strict=True)
-    ]
-    return sides, match, base, quantities
-
-
-def _evaluate(
-    plan: Plan,
-    brain: Side,
-    used: NDArray[np.intp],
-    populations: Mapping[str, Sequence[Averages | None]],
-    n_parts: int,
-    n_subsamples: int,
-    n_splits: int,
-    callback: Callable[[Progress], None] | None,
-) -> tuple[list[dict[str, Evaluation]], NDArray[np.float64]]:
-    """All draws, or those done before an interruption."""
-    splits = [number * min(n_splits, n_subsamples) // n_subsamples for number in range(n_subsamples)]
-    seeds = [derive_seed(plan.seed, "split", k) for k in range(max(splits) + 1)]
-    found: list[dict[str, Evaluation]] = []
-    reliabilities: list[NDArray[np.float64]] = []
-    began = spoke = time.perf_counter()
-    _log.info("comparing with %d units of the recording, %d draws", used.size, n_subsamples)
-    try:
-        for split, parts in enumerate(brain.parts(used, n_parts, seeds)):
-            averages = Averages.of(parts)
-            for number in (k for k, of in enumerate(splits) if of == split):
-                with threadpool_limits(
-                    1, user_api="blas"
-                ):  # matrices this small are slower on several threads
-                    chosen, reliability, evaluations = evaluate(plan, Draw(number, averages, populations))
-                padded = np.full((len(reliability), used.size), np.nan)
-                padded[:, chosen] = reliability
-                found.append(evaluations)
-                reliabilities.append(padded)
-                now = time.perf_counter()
-                if now - spoke > _EVERY or number == n_subsamples - 1:
-                    spoke = now
-                    _log.info("draw %d of %d, %.0f s", number + 1, n_subsamples, now - began)
-                if callback is not None:
-                    callback(Progress(number + 1, n_subsamples, now - began))
-    except KeyboardInterrupt:
-        if not found:
-            raise
-        _log.warning("interrupted: the result holds %d of %d draws", len(found), n_subsamples)
-    return found[: len(reliabilities)], np.stack(reliabilities)
-
-
 def _averages(side: Side, four: bool, seed: int) -> Averages:
     """A network's averages, with halves of its trials where a measure needs them."""
     every = np.arange(side.n_units)
@@ -360,94 +239,3 @@ def _averages(side: Side, four: bool, seed: int) -> Averages:
         (parts,) = side.parts(every, 2, [derive_seed(seed, "network split")])
         return Averages.of(parts)
     return Averages(side.mean, (side.mean, side.mean))
-
-
-def _labels(measures: Sequence[AbstractSimilarity]) -> dict[str, AbstractSimilarity]:
-    if not measures or not all(isinstance(each, AbstractSimilarity) for each in measures):
-        raise ValueError("measures must be one or more measures of neurornn.analysis.similarity.")
-    names = [each.name for each in measures]
-    labels = [each.name if names.count(each.name) == 1 else repr(each) for each in measures]
-    if len(set(labels)) < len(labels):
-        raise ValueError(f"measures names the same measure twice: {', '.join(labels)}.")
-    return dict(zip(labels, measures, strict=True))
-
-
-def recorded_variable(recording: xr.Dataset) -> str:
-    """The activity of a recording: its rates, or counts where there are none.
-
-    Args:
-        recording: A binned recording.
-
-    Returns:
-        The name of the variable.
-
-    Raises:
-        ValueError: If it holds neither.
-    """
-    if "spike" in recording.dims:
-        raise ValueError("The recording holds spike times. Bin them first with neurornn.recordings.to_rates.")
-    for name in ("rate", "counts"):
-        if name in recording:
-            return name
-    raise ValueError(
-        f"The recording has neither 'rate' nor 'counts'. It has: {', '.join(map(str, recording))}."
-    )
-
-
-def _check(
-    unmatched: str,
-    units: str | int,
-    split: str,
-    confidence: float,
-    n_subsamples: int,
-    n_splits: int,
-    n_folds: int,
-    *counts: int,
-) -> None:
-    if unmatched not in {"raise", "drop"}:
-        raise ValueError(f"unmatched must be 'raise' or 'drop': got '{unmatched}'.")
-    if split not in {"condition", "trial"}:
-        raise ValueError(f"split must be 'condition' or 'trial': got '{split}'.")
-    if not (units in {"match", "all"} or (isinstance(units, int) and units >= 1)):
-        raise ValueError(f"units must be 'match', 'all' or a number of at least 1: got {units!r}.")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie in (0, 1): got {confidence}.")
-    if n_subsamples < 1 or n_splits < 1 or n_folds < 2 or min(counts) < 0:
-        raise ValueError(
-            f"n_subsamples and n_splits must be at least 1, n_folds at least 2 and the other counts at least 0: got {n_subsamples}, "
-            f"{n_splits}, {n_folds} and {', '.join(map(str, counts))}."
-        )
-
-
-def _check_units(brain: Side, used: NDArray[np.intp], needed: int, match: Conditions, base: TimeBase) -> None:
-    if used.size >= 2:
-        return
-    enough = brain.counts >= needed
-    lost_to = {
-        f"{name}={values[k]}": int((~enough[k].all(0)).sum())
-        for name, values in list(match.levels.items())[:1]
-        for k in range(match.n)
-    }
-    whole = [int(enough[:, : k + 1].all((0, 1)).sum()) for k in range(base.start.size)]
-    last = max((k for k, n in enumerate(whole) if n >= 2), default=-1)
-    advice = (
-        f"Until {base.start[last] + base.width:g} ms {whole[last]} units have them: shorten the window."
-        if last >= 0
-        else f"Conditions with most units lacking: {', '.join(f'{k} ({n})' for k, n in sorted(lost_to.items(), key=lambda item: -item[1])[:3])}."
-    )
-    raise ValueError(
-        f"Only {used.size} of {brain.n_units} recorded units have {needed} trials or more in every condition at every bin from "
-        f"{base.start[0]:g} to {base.start[-1] + base.width:g} ms. {advice} Fewer conditions or a smaller min_trials help as well."
-    )
-
-
-def _check_complete(side: Side, match: Conditions, base: TimeBase) -> None:
-    gaps = np.argwhere((side.counts == 0).any(2))
-    if not gaps.size:
-        return
-    k, t = gaps[0]
-    condition = ", ".join(f"{name}={values[k]}" for name, values in match.levels.items())
-    raise ValueError(
-        f"{side.who} has no activity in {len(gaps)} of {side.counts.shape[0] * side.counts.shape[1]} bins of the conditions, the first "
-        f"at {base.start[t]:g} ms of {condition}. Choose a window that all its trials cover, or simulate more trials."
-    )

@@ -34,6 +34,7 @@ __all__ = [
 
 from neurornn.recordings._align import align as align
 from neurornn.recordings._average import average as average
+from neurornn.recordings._describe import describe as describe
 from neurornn.recordings._kernels import AbstractKernel as AbstractKernel
 from neurornn.recordings._kernels import Alpha as Alpha
 from neurornn.recordings._kernels import Causal as Causal
@@ -55,7 +56,6 @@ from neurornn.recordings._observe import observe_counts as observe_counts
 from neurornn.recordings._rates import to_counts as to_counts
 from neurornn.recordings._rates import to_rates as to_rates
 from neurornn.recordings._schema import check as check
-from neurornn.recordings._schema import describe as describe
 from neurornn.recordings._select import select as select
 from neurornn.recordings._spikes import binned as binned
 from neurornn.recordings._spikes import spikes as spikes

@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurornn.recordings._events import recorded, variables_along
-from neurornn.recordings._schema import SPIKES
+from neurornn.recordings._names import SPIKES
 from neurornn.recordings._spikes import spikes
 from neurornn.storage import CorruptFile, atomic_write
 

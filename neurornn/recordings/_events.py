@@ -1,6 +1,6 @@
 """Where the events of a trial are, and which units were recorded in it."""
 
-__all__ = ["TRIAL_CLOCK", "event_times", "recorded", "variables_along"]
+__all__ = ["TRIAL_CLOCK", "event_times", "observed", "recorded", "variables_along"]
 
 from typing import Final
 
@@ -59,3 +59,16 @@ def recorded(ds: xr.Dataset) -> NDArray[np.bool_]:
 def variables_along(ds: xr.Dataset, dim: str) -> list[str]:
     """Names of the variables along one dimension only, its own index left out."""
     return sorted(str(key) for key, each in ds.variables.items() if each.dims == (dim,) and key != dim)
+
+
+def observed(ds: xr.Dataset) -> NDArray[np.bool_]:
+    """Which trials of a recording of spikes have a span.
+
+    Args:
+        ds: Recording of spikes.
+
+    Returns:
+        One value for each trial.
+    """
+    both: NDArray[np.bool_] = ~(np.isnan(ds["start"].values) | np.isnan(ds["stop"].values))
+    return both

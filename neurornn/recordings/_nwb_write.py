@@ -23,8 +23,8 @@ from pynwb.epoch import TimeIntervals
 from pynwb.misc import Units
 
 from neurornn.recordings._events import event_times, recorded, variables_along
+from neurornn.recordings._names import SPIKES
 from neurornn.recordings._nwb_labels import LABELS, MODULE
-from neurornn.recordings._schema import SPIKES
 from neurornn.storage import atomic_write
 
 _BY_PARTS = 2**26  # bytes of activity from which it is written some trials at a time

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from neurornn.provenance import provenance
 from neurornn.random import derive_seed
+from neurornn.recordings._names import BINNED, SPIKES
 from neurornn.recordings._observation import AbstractObservation, GainDrift, Poisson, Sessions
 from neurornn.recordings._plan import Plan, plan, rate_blocks, scale_for
 from neurornn.recordings._process import Keys, draw
-from neurornn.recordings._schema import BINNED, SPIKES
 from neurornn.recordings._spikes import ACTIVITY, time_attributes
 
 _POISSON: Final = Poisson()

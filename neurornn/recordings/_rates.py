@@ -16,7 +16,8 @@ from neurornn.provenance import provenance
 from neurornn.recordings._blocks import read, slices
 from neurornn.recordings._events import TRIAL_CLOCK, event_times
 from neurornn.recordings._kernels import AbstractKernel
-from neurornn.recordings._schema import BINNED, SPIKES, check_structure
+from neurornn.recordings._names import BINNED, SPIKES
+from neurornn.recordings._schema import check_structure
 from neurornn.recordings._spikes import ACTIVITY, time_attributes
 
 _TOLERANCE: Final = 1e-6  # of a bin: a span that ends where a bin does holds it whatever the rounding

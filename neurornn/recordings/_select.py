@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from neurornn.recordings._blocks import read, slices
-from neurornn.recordings._schema import SPIKES
+from neurornn.recordings._names import SPIKES
 
 
 def select(

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurornn.provenance import provenance
 from neurornn.recordings._events import TRIAL_CLOCK
-from neurornn.recordings._schema import BINNED, SPIKES, check, check_structure
+from neurornn.recordings._names import BINNED, SPIKES
+from neurornn.recordings._schema import check, check_structure
 
 _MOST = 10_000_000  # trials, or units
 _UNITS = {"reaction_time": "ms", "session_time": "ms"}  # the behaviour that has one
