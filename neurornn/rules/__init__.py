@@ -3,36 +3,52 @@
 __all__ = [
     "BPTT",
     "DNI",
+    "FORCE",
     "MDGL",
+    "RECOLLECT",
     "RFLO",
     "RTRL",
     "UORO",
+    "AbstractBaseline",
     "AbstractFeedback",
+    "AbstractHint",
     "AbstractOnlineRule",
+    "AbstractRewardRule",
     "AbstractRule",
     "Adaptive",
     "AlignedCredit",
     "AlignmentCallback",
+    "Antithetic",
     "EProp",
     "ExactCredit",
     "FeedbackAlignment",
+    "FullFORCE",
     "Given",
     "Inverted",
     "KHop",
     "KeRNL",
     "KroneckerRTRL",
+    "LeaveOneOut",
     "ModProp",
+    "NoBaseline",
+    "NodePerturbation",
+    "Noiseless",
     "OnlineEProp",
     "OnlineRFLO",
+    "Ramp",
     "Random",
     "Replay",
     "ReverseKroneckerRTRL",
     "Reversible",
+    "RewardHebbian",
+    "RidgeReadout",
+    "RunningMean",
     "SnAp",
     "SnAp1",
     "Stored",
     "Symmetric",
     "TruncatedBPTT",
+    "WeightPerturbation",
     "alignment",
     "plot_alignment",
 ]
@@ -65,6 +81,22 @@ from neurornn.rules._rtrl import SnAp as SnAp
 from neurornn.rules._stochastic import UORO as UORO
 from neurornn.rules._stochastic import KroneckerRTRL as KroneckerRTRL
 from neurornn.rules._stochastic import ReverseKroneckerRTRL as ReverseKroneckerRTRL
+from neurornn.rules.least_squares import FORCE as FORCE
+from neurornn.rules.least_squares import AbstractHint as AbstractHint
+from neurornn.rules.least_squares import FullFORCE as FullFORCE
+from neurornn.rules.least_squares import Ramp as Ramp
+from neurornn.rules.least_squares import RidgeReadout as RidgeReadout
+from neurornn.rules.perturbation import AbstractBaseline as AbstractBaseline
+from neurornn.rules.perturbation import AbstractRewardRule as AbstractRewardRule
+from neurornn.rules.perturbation import Antithetic as Antithetic
+from neurornn.rules.perturbation import LeaveOneOut as LeaveOneOut
+from neurornn.rules.perturbation import NoBaseline as NoBaseline
+from neurornn.rules.perturbation import NodePerturbation as NodePerturbation
+from neurornn.rules.perturbation import Noiseless as Noiseless
+from neurornn.rules.perturbation import RewardHebbian as RewardHebbian
+from neurornn.rules.perturbation import RunningMean as RunningMean
+from neurornn.rules.perturbation import WeightPerturbation as WeightPerturbation
+from neurornn.rules.recollect import RECOLLECT as RECOLLECT
 from neurornn.rules.replay import AlignedCredit as AlignedCredit
 from neurornn.rules.replay import ExactCredit as ExactCredit
 from neurornn.rules.replay import Inverted as Inverted

@@ -1,0 +1,99 @@
+"""The units of a leaky network, stepped one by one while their weights change."""
+
+__all__ = ["Drive", "Units", "hand_over"]
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from neurornn import kernels
+from neurornn.networks import CTRNN
+from neurornn.trials import Trials
+
+_BLOCK: Final = 256  # steps whose inputs are held at once
+
+
+@dataclass
+class Units:
+    """Leaky units.
+
+    Attributes:
+        circuit: The network, out of reach of autograd.
+        state: States ``(batch, unit)``.
+        rate: Their rates.
+        alpha: Share of the way to its target that a state goes in a step.
+    """
+
+    circuit: kernels.Circuit
+    state: Tensor
+    rate: Tensor
+    alpha: Tensor
+
+    def advance(self, current: Tensor, kick: Tensor | None = None) -> Tensor:
+        """One step.
+
+        Args:
+            current: Everything that reaches the units.
+            kick: Noise on the state, or None.
+
+        Returns:
+            The rates after it.
+        """
+        phi, form = self.circuit.activation, self.circuit.form
+        self.state = torch.lerp(self.state, current if form == "current" else phi(current), self.alpha)
+        if kick is not None:
+            self.state = self.state + kick
+        self.rate = phi(self.state) if form == "current" else self.state
+        return self.rate
+
+
+@dataclass(frozen=True)
+class Drive:
+    """What reaches the units from outside, noise included, step by step.
+
+    Attributes:
+        network: The network.
+        circuit: Its circuit.
+        trials: The trials.
+        key: Key of the recurrent noise, or None.
+    """
+
+    network: CTRNN
+    circuit: kernels.Circuit
+    trials: Trials
+    key: int | None
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+        """For each step the drive without and with noise inside the activation, and the noise on the state."""
+        circuit, trials = self.circuit, self.trials
+        for first in range(0, trials.n_steps, _BLOCK):
+            inputs = trials.inputs[:, first : first + _BLOCK].transpose(0, 1)
+            calm = torch.nn.functional.linear(inputs, circuit.W_in)
+            noisy, kicks = calm, None
+            if self.key is not None:
+                noise = kernels.Noise(self.network.sigma_rec, self.network.noise, self.key, first_step=first)
+                xi = noise.numbers(trials.n_trials, len(inputs), self.network.n_units, calm).transpose(0, 1)
+                inside, outside = noise.scales(circuit.alpha, circuit.form)
+                if circuit.form == "rate" and noise.place == "input":
+                    noisy = calm + inside * xi
+                else:
+                    kicks = outside * xi
+            for k in range(len(inputs)):
+                yield calm[k], noisy[k], None if kicks is None else kicks[k]
+
+
+def hand_over(pairs: Sequence[tuple[Tensor | None, Tensor | None]]) -> None:
+    """Add changes of effective weights to the gradients of the parameters behind them.
+
+    Args:
+        pairs: Effective weights, and what is to be subtracted from each; either may be None.
+    """
+    wanted = [
+        (tensor, change.to(tensor))
+        for tensor, change in pairs
+        if tensor is not None and change is not None and tensor.requires_grad
+    ]
+    torch.autograd.backward([tensor for tensor, _ in wanted], [change for _, change in wanted])
