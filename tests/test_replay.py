@@ -36,6 +36,7 @@ EVERYTHING = {"tau": LearnedTau(100.0, (50.0, 500.0)), "train_initial_state": Tr
 LEAKY = {
     "one tau": {},
     "tau of each unit": {"tau": [50.0, 60.0, 80.0, 100.0, 300.0]},
+    "outputs that return": {"output_feedback": 0.5},
     "noise with the input": EVERYTHING,
     "noise on the state, dale, mask": EVERYTHING | {"noise": "state", "dale": Dale(), "connectivity": Sparse(0.6)},
 }  # fmt: skip
