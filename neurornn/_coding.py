@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurornn import connectivity, objective, rules
+from neurornn import connectivity, objective, reward, rules
 from neurornn._words import did_you_mean
 from neurornn.networks import LearnedTau
 
@@ -33,8 +33,13 @@ TYPES: Final[tuple[type, ...]] = (
     objective.CrossEntropy,
     objective.Objective,
     objective.SquaredError,
+    reward.AbsoluteError,
+    reward.AngularReward,
+    reward.NegativeLoss,
+    reward.PerformanceReward,
     rules.Adaptive,
     rules.AlignedCredit,
+    rules.Antithetic,
     rules.BPTT,
     rules.DNI,
     rules.EProp,
@@ -45,8 +50,12 @@ TYPES: Final[tuple[type, ...]] = (
     rules.KHop,
     rules.KeRNL,
     rules.KroneckerRTRL,
+    rules.LeaveOneOut,
     rules.MDGL,
     rules.ModProp,
+    rules.NoBaseline,
+    rules.NodePerturbation,
+    rules.Noiseless,
     rules.OnlineEProp,
     rules.OnlineRFLO,
     rules.RFLO,
@@ -55,12 +64,15 @@ TYPES: Final[tuple[type, ...]] = (
     rules.Replay,
     rules.ReverseKroneckerRTRL,
     rules.Reversible,
+    rules.RewardHebbian,
+    rules.RunningMean,
     rules.SnAp,
     rules.SnAp1,
     rules.Stored,
     rules.Symmetric,
     rules.TruncatedBPTT,
     rules.UORO,
+    rules.WeightPerturbation,
 )
 """Every dataclass of the core that a configuration may name."""
 

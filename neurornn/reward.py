@@ -1,11 +1,11 @@
 """A number for each trial that says how good it was: what reward-driven rules learn from."""
 
-__all__ = ["AbstractReward", "AngularReward", "NegativeLoss", "PerformanceReward"]
+__all__ = ["AbsoluteError", "AbstractReward", "AngularReward", "NegativeLoss", "PerformanceReward"]
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -18,12 +18,9 @@ from neurornn.objective import AbstractLoss, CrossEntropy, SquaredError
 from neurornn.trials import Trials
 
 
+@runtime_checkable
 class Judged(Protocol):
     """Anything that says what a subject did in trials; every task does."""
-
-    @property
-    def name(self) -> str:
-        """Name of the task."""
 
     def behaviour(self, trials: Trials, output: Tensor) -> dict[str, NDArray[Any]]:
         """Behavioural variables, one value for each trial."""
@@ -47,25 +44,64 @@ class AbstractReward(ABC):
             One number for each trial, larger is better, in the type and on the device of the outputs.
         """
 
+    def for_task(self, task: Judged) -> "AbstractReward":
+        """The reward as it is used in trials of a task; training asks for it.
+
+        Args:
+            task: The task.
+
+        Returns:
+            The reward itself unless it needs the judgement of a task and has none yet.
+        """
+        del task
+        return self
+
+
+@dataclass(frozen=True)
+class AbsoluteError(AbstractLoss):
+    r"""Absolute error, averaged over outputs: :math:`\frac{1}{O}\sum_k |y_k - y^*_k|`.
+
+    Examples:
+        >>> AbsoluteError().error(torch.tensor([[[1.0, 3.0]]]), torch.tensor([[[0.0, 0.0]]])).item()
+        2.0
+    """
+
+    @override
+    def error(self, output: Tensor, target: Tensor) -> Tensor:
+        return (output - target).abs().mean(-1)
+
 
 @dataclass(frozen=True)
 class PerformanceReward(AbstractReward):
-    """How well the task says a trial was done, between 0 and 1.
+    """How well the task says a trial was done, between 0 and 1: in a choice task 1 if it was correct.
 
     Attributes:
-        task: The task the trials are of.
         neither: Reward of trials in which there is nothing to get right, such as catch trials.
+        task: The task the trials are of; None for the one that is trained.
+
+    Raises:
+        ValueError: If the reward of such trials is not finite.
 
     Examples:
         >>> from neurornn import tasks
         >>> task = tasks.make("perceptual-decision")
         >>> trials = task.sample(4, seed=0)
-        >>> PerformanceReward(task)(trials, trials.targets).tolist()
+        >>> PerformanceReward(task=task)(trials, trials.targets).tolist()
         [1.0, 1.0, 1.0, 1.0]
     """
 
-    task: Judged
     neither: float = 0.0
+    task: Judged | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.neither, int | float) or not math.isfinite(self.neither):
+            raise ValueError(
+                f"neither must be a finite number: got {self.neither!r}. A task goes in as task=..."
+            )
+
+    @override
+    def for_task(self, task: Judged) -> "PerformanceReward":
+        return self if self.task is not None else replace(self, task=task)
 
     @override
     def __call__(self, trials: Trials, output: Float[Tensor, "batch time output"]) -> Float[Tensor, " batch"]:
@@ -120,18 +156,29 @@ class AngularReward(AbstractReward):
     where :math:`\delta` is the angular error that the task reports, in degrees. Without a direction the reward is 0.
 
     Attributes:
-        task: A task that reports an angular error.
         width: Width :math:`w` in degrees; None for the cosine.
         error: Name of that error in the behaviour.
+        task: A task that reports an angular error; None for the one that is trained.
+
+    Raises:
+        ValueError: If the width is no angle.
     """
 
-    task: Judged
     width: float | None = None
     error: str = "angular_error"
+    task: Judged | None = None
 
     def __post_init__(self) -> None:
-        if self.width is not None and not 0 < self.width < math.inf:
-            raise ValueError(f"width must be finite and above 0 degrees, or None: got {self.width}.")
+        if self.width is None:
+            return
+        if not isinstance(self.width, int | float) or not 0 < self.width < math.inf:
+            raise ValueError(
+                f"width must be finite and above 0 degrees, or None: got {self.width!r}. A task goes in as task=..."
+            )
+
+    @override
+    def for_task(self, task: Judged) -> "AngularReward":
+        return self if self.task is not None else replace(self, task=task)
 
     @override
     def __call__(self, trials: Trials, output: Float[Tensor, "batch time output"]) -> Float[Tensor, " batch"]:
@@ -143,18 +190,22 @@ class AngularReward(AbstractReward):
         return torch.as_tensor(np.where(np.isnan(delta), 0.0, reward)).to(output)
 
 
-def _variable(task: Judged, trials: Trials, output: Tensor, name: str) -> NDArray[np.float64]:
+def _variable(task: Judged | None, trials: Trials, output: Tensor, name: str) -> NDArray[np.float64]:
     """A variable of the behaviour, after checking that the trials are of the task and it tells the variable."""
-    if trials.info.task != task.name:
+    if task is None:
         raise ValueError(
-            f"The trials are of task '{trials.info.task}' and the reward of '{task.name}'. Reward them by their own task."
+            f"A reward for '{name}' needs the judgement of a task, and this one has none yet. Training gives it the task that "
+            "is trained; to use it by yourself, construct it with task=..., or ask it for_task(task)."
+        )
+    of = getattr(task, "name", trials.info.task)
+    if trials.info.task != of:
+        raise ValueError(
+            f"The trials are of task '{trials.info.task}' and the reward of '{of}'. Reward them by their own task."
         )
     _check_shape(trials, output)
     found = task.behaviour(trials, output.detach())
     if name not in found:
-        raise ValueError(
-            f"Task '{task.name}' does not tell '{name}' in its behaviour: it tells {', '.join(found)}."
-        )
+        raise ValueError(f"Task '{of}' does not tell '{name}' in its behaviour: it tells {', '.join(found)}.")
     return np.asarray(found[name], dtype=np.float64)
 
 

@@ -9,7 +9,7 @@ import torch
 from neurornn import tasks
 from neurornn.networks import Outputs
 from neurornn.objective import CrossEntropy, Objective, SquaredError
-from neurornn.reward import AngularReward, NegativeLoss, PerformanceReward
+from neurornn.reward import AbsoluteError, AngularReward, NegativeLoss, PerformanceReward
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +29,7 @@ DECISIONS = tasks.make("perceptual-decision", p_catch=0.5)
 def test_performance_is_what_the_task_says():
     trials = DECISIONS.sample(200, seed=0)
     output = torch.randn(trials.targets.shape, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    reward = PerformanceReward(DECISIONS, neither=0.25)(trials, output)
+    reward = PerformanceReward(neither=0.25, task=DECISIONS)(trials, output)
     score = DECISIONS.performance(trials, output)
     assert np.isnan(score).any() and not reward.requires_grad and reward.dtype == output.dtype
     assert np.array_equal(reward.numpy(), np.where(np.isnan(score), 0.25, score).astype(np.float32))
@@ -48,6 +48,26 @@ def test_the_loss_of_a_trial_is_the_objective_of_that_trial_alone(task, loss):
         )
 
 
+def test_the_task_that_is_trained_fills_in_where_there_is_none():
+    trials = DECISIONS.sample(20, seed=0)
+    output = torch.randn(trials.targets.shape, generator=torch.Generator().manual_seed(0))
+    bound = PerformanceReward().for_task(DECISIONS)
+    assert torch.equal(bound(trials, output), PerformanceReward(task=DECISIONS)(trials, output))
+    assert bound.for_task(FLIPS) is bound  # a task of its own stays
+    assert AngularReward(30.0).for_task(Pointing()) == AngularReward(30.0, task=Pointing())
+    assert NegativeLoss().for_task(DECISIONS) == NegativeLoss()
+
+
+def test_absolute_errors_are_an_error_too():
+    trials = FLIPS.sample(3, seed=0)
+    away = torch.tensor([0.5, -1.0, 2.0])[:, None, None]
+    assert NegativeLoss(AbsoluteError())(trials, trials.targets + away).tolist() == pytest.approx([
+        -0.5,
+        -1.0,
+        -2.0,
+    ])
+
+
 def test_what_is_said_in_the_padding_has_no_reward():
     trials = FLIPS.sample(8, seed=0)
     assert (trials.valid == 0).any()
@@ -59,19 +79,22 @@ def test_angles():
     trials = FLIPS.sample(4, seed=0)
     output = torch.zeros(trials.targets.shape, dtype=torch.float64)
     output[:, 0, 0] = torch.tensor([0.0, 9.0, 18.0, float("nan")])
-    assert AngularReward(Pointing())(trials, output).tolist() == pytest.approx([1.0, 0.5, 0.0, 0.0])
-    near = AngularReward(Pointing(), width=90.0)(trials, output)
+    assert AngularReward(task=Pointing())(trials, output).tolist() == pytest.approx([1.0, 0.5, 0.0, 0.0])
+    near = AngularReward(width=90.0, task=Pointing())(trials, output)
     assert near.tolist() == pytest.approx([1.0, np.exp(-0.5), np.exp(-2.0), 0.0])
 
 
 @pytest.mark.parametrize(
     ("act", "message"),
     [
-        (lambda t: PerformanceReward(DECISIONS)(t, t.targets), "trials are of task 'flip-flop-v1' and the reward of 'perceptual-decision-v1'"),
+        (lambda t: PerformanceReward(task=DECISIONS)(t, t.targets), "trials are of task 'flip-flop-v1' and the reward of 'perceptual-decision-v1'"),
         (lambda t: NegativeLoss()(t, t.targets[:, :-1]), "output must have the shape of the targets"),
         (lambda t: NegativeLoss()(dataclasses.replace(t, mask=t.mask * 0), t.targets), "mask of trial 0 .* zero everywhere"),
-        (lambda t: AngularReward(FLIPS)(t, t.targets), "does not tell 'angular_error' in its behaviour: it tells performance, correct"),
-        (lambda t: AngularReward(FLIPS, width=0.0), "width must be finite and above 0"),
+        (lambda t: AngularReward(task=FLIPS)(t, t.targets), "does not tell 'angular_error' in its behaviour: it tells performance, correct"),
+        (lambda t: AngularReward(width=0.0), "width must be finite and above 0"),
+        (lambda t: AngularReward(DECISIONS), "A task goes in as task="),
+        (lambda t: PerformanceReward(DECISIONS), "neither must be a finite number"),
+        (lambda t: PerformanceReward()(t, t.targets), "needs the judgement of a task, and this one has none yet"),
     ],
 )  # fmt: skip
 def test_errors_say_what_is_wrong(act, message):

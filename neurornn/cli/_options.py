@@ -11,7 +11,7 @@ import torch
 import tyro
 
 from neurornn import connectivity as wiring
-from neurornn import rules
+from neurornn import reward, rules
 from neurornn._record import Plan
 from neurornn._words import did_you_mean
 from neurornn.cli._kinds import CTRNN_KIND, build_kind
@@ -41,6 +41,9 @@ RULES: dict[str, type[rules.AbstractRule]] = {
     "kernl": rules.KeRNL,
     "dni": rules.DNI,
     "replay": rules.Replay,
+    "node-perturbation": rules.NodePerturbation,
+    "weight-perturbation": rules.WeightPerturbation,
+    "reward-hebbian": rules.RewardHebbian,
 }
 FEEDBACK: dict[str, type] = {
     "symmetric": rules.Symmetric,
@@ -51,6 +54,17 @@ FEEDBACK: dict[str, type] = {
     "reversible": rules.Reversible,
     "exact": rules.ExactCredit,
     "aligned": rules.AlignedCredit,
+    "performance": reward.PerformanceReward,
+    "loss": reward.NegativeLoss,
+    "angular": reward.AngularReward,
+    "squared_error": SquaredError,
+    "absolute_error": reward.AbsoluteError,
+    "cross_entropy": CrossEntropy,
+    "running_mean": rules.RunningMean,
+    "leave_one_out": rules.LeaveOneOut,
+    "noiseless": rules.Noiseless,
+    "antithetic": rules.Antithetic,
+    "no_baseline": rules.NoBaseline,
 }
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
