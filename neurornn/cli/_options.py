@@ -40,14 +40,19 @@ RULES: dict[str, type[rules.AbstractRule]] = {
     "r-kf-rtrl": rules.ReverseKroneckerRTRL,
     "kernl": rules.KeRNL,
     "dni": rules.DNI,
+    "force": rules.FORCE,
+    "full-force": rules.FullFORCE,
+    "ridge": rules.RidgeReadout,
     "replay": rules.Replay,
     "node-perturbation": rules.NodePerturbation,
     "weight-perturbation": rules.WeightPerturbation,
     "reward-hebbian": rules.RewardHebbian,
+    "recollect": rules.RECOLLECT,
 }
 FEEDBACK: dict[str, type] = {
     "symmetric": rules.Symmetric,
     "random": rules.Random,
+    "ramp": rules.Ramp,
     "adaptive": rules.Adaptive,
     "stored": rules.Stored,
     "inverted": rules.Inverted,
@@ -103,6 +108,7 @@ class NetworkOptions:
         init: Initial recurrent weights: balanced-gamma, gaussian, orthogonal or identity, with options as in
             gaussian:spectral_radius=1.2.
         train_initial_state: Learn the state before the first step, which is 0 otherwise.
+        output_feedback: Return the outputs to the units through fixed weights, uniform between minus and plus this; 0 does not.
     """
 
     kind: str = CTRNN_KIND
@@ -129,6 +135,7 @@ class NetworkOptions:
         tyro.conf.arg(help_behavior_hint="(default: balanced-gamma under Dale's law, else gaussian)"),
     ] = None
     train_initial_state: bool = False
+    output_feedback: float = 0.0
 
     def build(self, task: AbstractTask, seed: int) -> AbstractNetwork:
         """The untrained network for a task.
@@ -164,6 +171,7 @@ class NetworkOptions:
             connectivity=_optional(self.connectivity, CONNECTIVITY, "connectivity"),
             init=_optional(self.init, INITIALISERS, "initialisation"),
             train_initial_state=self.train_initial_state,
+            output_feedback=self.output_feedback,
             seed=seed,
         )
 
@@ -204,7 +212,8 @@ class TrainingOptions:
         rule: Learning rule: bptt; truncated-bptt:depth=20,every=10 with lengths in time steps; rflo, e-prop, snap-1,
             feedback-alignment, k-hop:k=2, mdgl or modprop, with options as in rflo:feedback=random(seed=1). Feedback is symmetric, random or
             adaptive(rate, decay). Rules that run forward in time, with update_every=1 to move the weights at every step: rtrl,
-            snap:n=2, online-rflo, online-e-prop, uoro, kf-rtrl, r-kf-rtrl, kernl and dni.
+            snap:n=2, online-rflo, online-e-prop, uoro, kf-rtrl, r-kf-rtrl, kernl and dni. Least squares: force,
+            full-force and ridge:washout=20.
         optimizer: adam, adamw, rmsprop or sgd, with options as in adam:lr=0.003 (lr is the learning rate); rule takes the
             one that the learning rule was made for.
         n_steps: Number of training steps at most.
