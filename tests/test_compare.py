@@ -20,6 +20,7 @@ from neurornn.analysis.compare._side import Side
 from neurornn.analysis.similarity import (
     RSA,
     Crossnobis,
+    CrossTemporalDecoding,
     HeldOutProcrustes,
     LinearCKA,
     LinearPredictivity,
@@ -98,6 +99,7 @@ def test_ceilings_bracket_what_the_truth_reaches_at_every_noise_level(noise):
         LinearCKA(debiased=True),
         RSA(),
         Crossnobis(noise="none"),
+        CrossTemporalDecoding(noise="none"),
     ]
     many = mixed(latents(0, k=30), 20, 1)  # in as many dimensions as there are units
     for mean, measures in (

@@ -72,6 +72,23 @@ def test_the_loaded_behaviour_is_table_2_to_the_printed_digit(lip):
         assert float(cell["sem"]) == pytest.approx(sem, abs=0.0501, nan_ok=True), where
 
 
+@needs_lip
+@pytest.mark.parametrize(("monkey", "n", "mean", "sem"), [("n", 31, 6.75, 0.44), ("b", 23, 7.90, 0.46)])
+def test_the_threshold_of_the_animal_is_that_of_its_sessions(lip, monkey, n, mean, sem):
+    """Thresholds of Weibull functions, one for each neuron's session, in %; the paper has 6.82 +- 0.49 and 7.97 +- 0.47."""
+    motion = lip.coherence.values > 0
+    thresholds = []
+    for unit in lip.unit.values[lip.subject.values == monkey]:
+        rows = motion & (lip.session.values == unit)
+        found = behaviour.psychometric(
+            lip.coherence[rows], lip.correct[rows], function=behaviour.Weibull(), lapses=False, n_bootstrap=0
+        )
+        thresholds.append(float(found["bias"]))
+    assert len(thresholds) == n
+    assert np.mean(thresholds) == pytest.approx(mean, abs=0.005)
+    assert np.std(thresholds, ddof=1) / n**0.5 == pytest.approx(sem, abs=0.005)
+
+
 def slope(lip, choice, counts):
     """Change of the rate with coherence, per 100 %: spikes over time observed at each coherence, of correct choices."""
     values = counts["counts"].values

@@ -17,6 +17,7 @@ from neurornn.analysis.similarity import (
     RSA,
     SVCCA,
     Crossnobis,
+    CrossTemporalDecoding,
     DynamicalSimilarity,
     HeldOutProcrustes,
     LinearCKA,
@@ -52,6 +53,9 @@ MEASURES = [
     Crossnobis(),
     Crossnobis(noise="diagonal"),
     Crossnobis(noise="none", comparison="pearson", patterns="condition"),
+    CrossTemporalDecoding(),
+    CrossTemporalDecoding(times="same", noise="diagonal"),
+    CrossTemporalDecoding(noise="none", comparison="pearson"),
     SubspaceAlignment(n_components=3),
     DynamicalSimilarity(n_delays=2, rank=3),
     DynamicalSimilarity(n_delays=2, rank=3, metric="euclidean"),
@@ -236,10 +240,10 @@ def test_metrics_are_symmetric_and_take_no_shorter_way_round(measure):
 def test_units_that_say_nothing_change_nothing(measure):
     X, Y = populations(measure)
     silent = np.concatenate([X, np.zeros((*X.shape[:-1], 3))], -1)
-    if isinstance(measure, Crossnobis) and measure.noise == "diagonal":
+    if getattr(measure, "noise", "none") == "diagonal":
         with pytest.raises(ValueError, match="3 units are the same in all splits"):
             value(measure, silent, Y)
-    elif measure in (Crossnobis(), RSA(dissimilarity="correlation")):
+    elif measure in (Crossnobis(), CrossTemporalDecoding(), RSA(dissimilarity="correlation")):
         assert value(measure, silent, Y) != value(
             measure, X, Y
         )  # the mean over units, or over variances, knows them
@@ -489,6 +493,74 @@ def test_noise_inflates_distances_but_not_crossnobis_distances():
     plain = np.mean([pdist(rows(X.mean(0)), "sqeuclidean").mean() for X in same])
     assert plain == pytest.approx(5.0, rel=0.1)
     assert abs(crossed) < 0.25
+
+
+@pytest.mark.parametrize("times", ["all", "same"])
+@pytest.mark.parametrize("comparison", ["cosine", "pearson"])
+def test_margins_are_those_of_decoders_trained_on_one_split_and_tested_on_another(times, comparison):
+    """The discriminant of scikit-learn between two conditions, for every pair of times and of splits."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    measure = CrossTemporalDecoding(times, "none", comparison)
+    X, Y = (side[:, :5, :3] for side in populations(measure, n_model=3, n_brain=4))
+    margins = []
+    for Z in (X, Y):
+        found = []
+        identity = np.eye(Z.shape[-1])
+        for i in range(5):
+            for j in range(i):
+                for s in range(3):
+                    for t in range(3) if times == "all" else (s,):
+                        said = []
+                        for k in range(3):
+                            lda = LinearDiscriminantAnalysis(solver="lsqr", covariance_estimator=Identity())
+                            lda.fit(np.repeat(Z[k, (j, i), s], 2, 0), [0, 0, 1, 1])
+                            np.testing.assert_allclose(lda.covariance_, identity)
+                            for m in range(3):
+                                if m != k:
+                                    said.append(-np.diff(lda.decision_function(Z[m, (i, j), t])).item())
+                        found.append(np.mean(said))
+        margins.append(found)
+    expected = compare_rdms(*map(np.array, margins), comparison)
+    assert measure.score(X, Y).value == pytest.approx(expected, abs=1e-9)
+
+
+class Identity:
+    """A covariance that is known."""
+
+    def fit(self, X):
+        self.covariance_ = np.eye(X.shape[1])
+        return self
+
+
+def test_what_all_conditions_share_cannot_be_decoded():
+    rng = np.random.default_rng(11)
+    for measure in (CrossTemporalDecoding(), CrossTemporalDecoding("same", "diagonal")):
+        X, Y = populations(measure)
+        ramp = np.linspace(0, 20, N_TIMES)[:, None] * rng.normal(size=X.shape[-1])
+        assert value(measure, X + ramp, Y) == pytest.approx(value(measure, X, Y), abs=1e-8)
+    assert abs(value(Crossnobis(), X + ramp, Y) - value(Crossnobis(), X, Y)) > 0.1
+
+
+def test_a_code_that_moves_and_one_that_stays_differ_between_times_only():
+    rng = np.random.default_rng(12)
+    level = rng.normal(size=(12, 1, 2))
+    staying = level @ rng.normal(size=(2, 9)) * np.ones((6, 1))
+    moving = np.stack([(level @ np.linalg.qr(rng.normal(size=(9, 2)))[0].T)[:, 0] for _ in range(6)], 1)
+    moving_elsewhere = np.concatenate([moving[..., ::-1], 0 * moving], -1)
+    noisy = [Z + 0.05 * rng.normal(size=(2, *Z.shape)) for Z in (staying, moving, moving_elsewhere)]
+    same, every = (CrossTemporalDecoding(times, "none") for times in ("same", "all"))
+    assert same.score(noisy[0], noisy[1]).value > 0.9
+    assert every.score(noisy[0], noisy[1]).value < 0.7
+    assert every.score(noisy[2], noisy[1]).value > 0.98
+
+
+def test_noise_alone_decodes_nothing():
+    rng = np.random.default_rng(13)
+    values = [
+        CrossTemporalDecoding(noise="none").score(*rng.normal(size=(2, 2, 8, 3, 5))).value for _ in range(200)
+    ]
+    assert abs(np.mean(values)) < 0.03
 
 
 def test_a_population_without_noise_has_plain_distances():

@@ -8,6 +8,7 @@ from neurornn.analysis.similarity import (
     RSA,
     SVCCA,
     Crossnobis,
+    CrossTemporalDecoding,
     DynamicalSimilarity,
     HeldOutProcrustes,
     LinearCKA,
@@ -106,6 +107,9 @@ def test_condition_folds_hold_out_each_condition_once():
         (lambda: RSA(comparison="kendall"), "comparison must be one of .*: got 'kendall'"),
         (lambda: RSA(dissimilarity="cosine"), "dissimilarity must be one of"),
         (lambda: Crossnobis(noise="full"), "noise must be one of .*: got 'full'"),
+        (lambda: CrossTemporalDecoding("late"), "times must be one of .*: got 'late'"),
+        (lambda: CrossTemporalDecoding(noise="full"), "noise must be one of .*: got 'full'"),
+        (lambda: CrossTemporalDecoding(comparison="spearman"), "comparison must be one of"),
         (lambda: SubspaceAlignment(n_components=0), "n_components must be at least 1"),
         (lambda: DynamicalSimilarity(rank=0), "rank must be at least 1: got 0"),
         (lambda: DynamicalSimilarity(metric="wasserstein"), "metric is 'angular' or 'euclidean'"),
@@ -167,6 +171,18 @@ def test_equal_dissimilarities_have_no_correlation_but_a_cosine():
     with pytest.raises(ValueError, match="equally dissimilar in one population"):
         RSA().score(corners, RNG.normal(size=(4, 1, 3)))
     assert RSA(comparison="cosine").score(corners, 5 * corners[:, :, ::-1]).value == pytest.approx(1)
+
+
+def test_decoding_needs_three_conditions_that_differ():
+    pairs = np.random.default_rng(0).normal(size=(2, 2, 4, 3, 5))
+    with pytest.raises(ValueError, match="needs 3 of them: got 2"):
+        CrossTemporalDecoding().score(*pairs[:, :, :2])
+    alike = np.broadcast_to(np.linspace(0, 1, 3)[:, None], pairs[0].shape)
+    with pytest.raises(ValueError, match="No two conditions of one population differ"):
+        CrossTemporalDecoding().score(alike, pairs[1])
+    equal = np.broadcast_to(np.eye(4)[:, None], (2, 4, 3, 4))
+    with pytest.raises(ValueError, match="All margins of one population are equal"):
+        CrossTemporalDecoding(comparison="pearson").score(equal, pairs[1])
 
 
 def test_copied_units_need_no_covariance_of_full_rank():

@@ -80,6 +80,27 @@ def test_planted_orthogonal_axes_are_recovered_exactly_without_noise(recipe: tdr
         assert np.ptp(found.projection.sel(axis="motion").values - value, axis=0).max() < 1e-9
 
 
+def test_planted_axes_are_exact_with_unequal_trials_in_the_conditions() -> None:
+    """Conditions with 1 to 5 trials, and units that each saw trials of their own, as in separate sessions."""
+    axes = random_rotation(12, 0)[:3]
+    ds = planted(axes * np.array([[2.0, 1.0, 0.5]]).T, repeats=5)
+    rng = np.random.default_rng(1)
+    kept = rng.permutation(ds.sizes["trial"])[: ds.sizes["trial"] // 2]
+    assert (
+        np.unique(
+            np.unique([ds[name].values[kept] for name in VARIABLES], axis=1, return_counts=True)[1]
+        ).size
+        > 2
+    )
+    uneven = ds.isel(trial=kept)
+    own = uneven.rate.values.copy()
+    for unit in range(12):
+        own[rng.permutation(kept.size)[: kept.size // 3], :, unit] = np.nan
+    for each in (uneven, uneven.assign(rate=(ds.rate.dims, own, ds.rate.attrs))):
+        found = tdr.fit(each, regressors=VARIABLES, recipe=PLAIN)
+        np.testing.assert_allclose(found.axis_vector, axes, atol=1e-9)
+
+
 def test_standardised_units_are_weighed_by_their_deviation() -> None:
     axes = np.random.default_rng(1).normal(size=(3, 12)) * np.linspace(0.2, 4, 12)
     ds = planted(axes)

@@ -13,6 +13,7 @@ from neurornn.analysis.similarity import AbstractSimilarity
 Scale = Literal["correlation", "square"]
 
 _CORRELATIONS = {
+    "cross-temporal decoding",
     "crossnobis RSA",
     "held-out Procrustes",
     "linear CKA",

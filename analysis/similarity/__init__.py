@@ -6,6 +6,7 @@ __all__ = [
     "RSA",
     "SVCCA",
     "AbstractSimilarity",
+    "CrossTemporalDecoding",
     "Crossnobis",
     "DynamicalSimilarity",
     "Dynamics",
@@ -27,6 +28,7 @@ from neurornn.analysis.similarity._base import Scores as Scores
 from neurornn.analysis.similarity._base import condition_folds as condition_folds
 from neurornn.analysis.similarity._cca import CCA as CCA
 from neurornn.analysis.similarity._cka import LinearCKA as LinearCKA
+from neurornn.analysis.similarity._cross_temporal import CrossTemporalDecoding as CrossTemporalDecoding
 from neurornn.analysis.similarity._crossnobis import Crossnobis as Crossnobis
 from neurornn.analysis.similarity._dsa import DynamicalSimilarity as DynamicalSimilarity
 from neurornn.analysis.similarity._dsa import Dynamics as Dynamics

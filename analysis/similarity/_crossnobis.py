@@ -7,10 +7,10 @@ from typing import ClassVar, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.covariance import ledoit_wolf
 from typing_extensions import override
 
 from neurornn.analysis.similarity._base import AbstractSimilarity, Folds, Scores
+from neurornn.analysis.similarity._noise import Noise, whitening
 from neurornn.analysis.similarity._rdm import (
     Comparison,
     compare_rdms,
@@ -62,7 +62,7 @@ class Crossnobis(AbstractSimilarity):
         1.0
     """
 
-    noise: Literal["shrunk", "diagonal", "none"] = "shrunk"
+    noise: Noise = "shrunk"
     comparison: Comparison = "cosine"
     patterns: Literal["state", "condition"] = "state"
 
@@ -94,33 +94,10 @@ class Crossnobis(AbstractSimilarity):
 
     def _parts(self, X: NDArray[np.float64]) -> list[tuple[float, NDArray[np.float64]]]:
         """The distances as a weighted sum of squared ones: those of the sum of all splits less those of each."""
-        weighted = X @ self._weights(X)
+        weighted = X @ whitening(X, self.noise)
         splits = [patterns_of(each - each.mean((0, 1)), self.patterns) for each in weighted]
         share = 1.0 / (len(splits) * (len(splits) - 1))
         return [(share, np.sum(splits, axis=0)), *((-share, each) for each in splits)]
-
-    def _weights(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A square root of the inverse covariance of the noise, ``(unit, unit)``."""
-        n_splits, n_units = len(X), X.shape[-1]
-        residual = (X - X.mean(0)).reshape(-1, n_units)
-        if self.noise == "none" or np.abs(residual).max() <= 1e-12 * np.abs(X).max():
-            return np.eye(n_units)
-        residual = residual * (n_splits / (n_splits - 1)) ** 0.5  # the mean took one degree of freedom of n
-        if self.noise == "diagonal":
-            variance = (residual**2).mean(0)
-            silent = int((variance == 0).sum())
-            if silent:
-                raise ValueError(
-                    f"{silent} units are the same in all splits and others are not: their noise has no variance to divide by. "
-                    "Leave them out, or use noise='shrunk'."
-                )
-            return np.diag(variance**-0.5)
-        values, vectors = np.linalg.eigh(ledoit_wolf(residual, assume_centered=True)[0])
-        if values[0] <= 1e-12 * values[-1]:
-            raise ValueError(
-                "The covariance of the noise is singular even after shrinking: units copy each other. Leave the copies out."
-            )
-        return np.asarray((vectors / np.sqrt(values)) @ vectors.T, dtype=np.float64)
 
 
 def _distances(parts: list[tuple[float, NDArray[np.float64]]]) -> NDArray[np.float64]:
