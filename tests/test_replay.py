@@ -424,7 +424,9 @@ def test_its_parts():
     assert not network.W_out[:, :half].any() and not network.W_in[half:].any()
     network.W_AB = torch.eye(half)
     assert torch.equal(network.W_AB, torch.eye(half, dtype=torch.float64))
-    assert torch.equal(ReversibleRNN(2, 6, 2, initial=0.2).initial_state(2), torch.full((2, 6), 0.2))
+    assert torch.equal(
+        ReversibleRNN(2, 6, 2, initial=0.2).initial_state(2), torch.full((2, 6), 0.2, dtype=torch.float64)
+    )
 
 
 def test_one_step_back_and_many():

@@ -60,7 +60,7 @@ class ReversibleRNN(AbstractNetwork):
         bias: Whether units and outputs have a trained bias.
         train_initial_state: Whether the state before the first step is trained.
         seed: Seed of all initial weights.
-        dtype: Floating-point type; long replays need ``torch.float64``.
+        dtype: Floating-point type; double precision unless said otherwise, as running backwards needs it.
         device: Device.
 
     Attributes:
@@ -75,7 +75,7 @@ class ReversibleRNN(AbstractNetwork):
         https://direct.mit.edu/neco/article/37/3/403/127434
 
     Examples:
-        >>> network = ReversibleRNN(3, 20, 2, tau=100.0, dt=10.0, dtype=torch.float64)
+        >>> network = ReversibleRNN(3, 20, 2, tau=100.0, dt=10.0)
         >>> u, before = torch.ones(5, 3, dtype=torch.float64), network.initial_state(5)
         >>> after = network.step(before, u)
         >>> torch.allclose(network.invert(after, u), before, rtol=1e-12)
@@ -102,7 +102,7 @@ class ReversibleRNN(AbstractNetwork):
         bias: bool = True,
         train_initial_state: bool = False,
         seed: int = 0,
-        dtype: torch.dtype | None = None,
+        dtype: torch.dtype = torch.float64,
         device: torch.device | str | None = None,
     ) -> None:
         super().__init__()
@@ -115,7 +115,6 @@ class ReversibleRNN(AbstractNetwork):
         self.n_outputs, self.seed = whole("n_outputs", n_outputs, 1), whole("seed", seed)
         if self.n_units % 2:
             raise ValueError(f"n_units must be even, half of them for each population: got {n_units}.")
-        dtype = torch.get_default_dtype() if dtype is None else dtype
         place: dict[str, Any] = {"dtype": dtype, "device": device}
         self.dt, self.sigma_rec, self.gain, self.initial = (
             float(dt),

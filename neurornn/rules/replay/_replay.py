@@ -53,7 +53,7 @@ class Replay(AbstractRule):
     Examples:
         >>> from neurornn import rules, tasks
         >>> task = tasks.make("perceptual-decision", dt=20.0)
-        >>> network = ReversibleRNN(task.n_inputs, 20, task.n_outputs, dtype=torch.float64)
+        >>> network = ReversibleRNN(task.n_inputs, 20, task.n_outputs)
         >>> rule = rules.Replay(rules.Reversible(), rules.AlignedCredit(seed=1))
         >>> loss = rule.backward(network, task.sample(8, seed=0))
         >>> bool(loss > 0), all(p.grad is not None for p in network.parameters())
@@ -123,7 +123,7 @@ def replayed(
 
     Examples:
         >>> from neurornn import rules
-        >>> network = ReversibleRNN(2, 20, 1, tau=100.0, dt=10.0, dtype=torch.float64)
+        >>> network = ReversibleRNN(2, 20, 1, tau=100.0, dt=10.0)
         >>> past, true = replayed(rules.Reversible(), network, torch.ones(3, 40, 2, dtype=torch.float64))
         >>> bool(rules.replay.distance(past.state, true).max() < 1e-8), past.known
         (True, (0,))
