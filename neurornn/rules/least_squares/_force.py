@@ -23,7 +23,7 @@ from neurornn.rules.least_squares._checks import (
     plain_descent,
 )
 from neurornn.rules.least_squares._rls import fold, inverse_correlation
-from neurornn.rules.least_squares._units import Drive, Units, hand_over
+from neurornn.rules.least_squares._units import Drive, Units, hand_over, times
 from neurornn.trials import Trials
 
 
@@ -144,14 +144,14 @@ class FORCE(AbstractRule):
         counts = trials.mask.t().sqrt().to(P)
         due = (trials.mask.sum(0) > 0).tolist()
         for t, (_, drive, kick) in enumerate(Drive(network, circuit, trials, key)):
-            current = torch.addmm(drive if bias is None else drive + bias, units.rate, synapses.t())
+            current = times(units.rate, synapses).add_(drive if bias is None else drive + bias)
             if network.W_fb is not None:
-                current.addmm_(units.rate @ W[:, :n].to(units.rate).t(), network.W_fb.t())
+                current += times(units.rate, W[:, :n].to(units.rate)) @ network.W_fb.t()
             rate = units.advance(current, kick)
             row = torch.cat([rate.to(P), ones], 1) if constant else rate.to(P)
             if exists is not None:
                 row = torch.cat([row[:, :n] * exists, row[:, n:]], 1)
-            z = row @ W.t()
+            z = times(row, W)
             output = z.to(rate) if fixed is None else z.to(rate) + fixed
             outputs.append(output)
             if (t + 1) % self.update_every == 0 and due[t]:

@@ -24,7 +24,7 @@ from neurornn.rules.least_squares._checks import (
 )
 from neurornn.rules.least_squares._hints import AbstractHint
 from neurornn.rules.least_squares._rls import fold, inverse_correlation
-from neurornn.rules.least_squares._units import Drive, Units, hand_over
+from neurornn.rules.least_squares._units import Drive, Units, hand_over, times
 from neurornn.trials import Trials
 
 
@@ -204,15 +204,15 @@ class FullFORCE(AbstractRule):
 
         def own(rate: Tensor) -> tuple[Tensor, Tensor]:
             row = torch.cat([rate.to(P), ones], 1) if constant else rate.to(P)
-            both = row @ W.t()
+            both = times(row, W)
             return row, both if offsets is None else both + offsets.to(P)
 
-        c_d = driven.rate @ teacher.J.t()
+        c_d = times(driven.rate, teacher.J)
         _, both = own(learner.rate)
         outputs = []
         for t, (calm, noisy, kick) in enumerate(Drive(network, circuit, trials, key)):
             learner.advance(noisy + both[:, :n].to(noisy), kick)
-            c_d = torch.addmm(drives[t], driven.advance(calm + c_d), teacher.J.t())
+            c_d = times(driven.advance(calm + c_d), teacher.J).add_(drives[t])
             row, both = own(learner.rate)
             outputs.append(both[:, n:].to(noisy))
             if due[t]:
@@ -221,7 +221,7 @@ class FullFORCE(AbstractRule):
                 gain = fold(P, inside, self.forgetting)
                 errors = both - wanted if whole[t] else (both - wanted) * valid[t][:, None]
                 W.addmm_(errors.t(), gain, alpha=-1)
-                _, both = own(learner.rate)
+                both = both - (row @ gain.t()) @ errors
         return torch.stack(outputs, 1), learner.state, before.to(P) - W
 
 

@@ -1,6 +1,6 @@
 """The units of a leaky network, stepped one by one while their weights change."""
 
-__all__ = ["Drive", "Units", "hand_over"]
+__all__ = ["Drive", "Units", "hand_over", "times"]
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -83,6 +83,19 @@ class Drive:
                     kicks = outside * xi
             for k in range(len(inputs)):
                 yield calm[k], noisy[k], None if kicks is None else kicks[k]
+
+
+def times(rows: Tensor, matrix: Tensor) -> Tensor:
+    """A matrix applied to each row; to a single row as to a vector, which is several times faster.
+
+    Args:
+        rows: Rows ``(row, n)``.
+        matrix: Matrix ``(m, n)``.
+
+    Returns:
+        Products ``(row, m)``.
+    """
+    return torch.mv(matrix, rows[0])[None] if len(rows) == 1 else rows @ matrix.t()
 
 
 def hand_over(pairs: Sequence[tuple[Tensor | None, Tensor | None]]) -> None:
