@@ -37,12 +37,14 @@ __all__ = [
     "OnlineRFLO",
     "Ramp",
     "Random",
+    "Recalled",
     "Replay",
     "ReverseKroneckerRTRL",
     "Reversible",
     "RewardHebbian",
     "RidgeReadout",
     "RunningMean",
+    "SequenceMemory",
     "SnAp",
     "SnAp1",
     "Stored",
@@ -100,6 +102,8 @@ from neurornn.rules.recollect import RECOLLECT as RECOLLECT
 from neurornn.rules.replay import AlignedCredit as AlignedCredit
 from neurornn.rules.replay import ExactCredit as ExactCredit
 from neurornn.rules.replay import Inverted as Inverted
+from neurornn.rules.replay import Recalled as Recalled
 from neurornn.rules.replay import Replay as Replay
 from neurornn.rules.replay import Reversible as Reversible
+from neurornn.rules.replay import SequenceMemory as SequenceMemory
 from neurornn.rules.replay import Stored as Stored

@@ -7,12 +7,19 @@ __all__ = [
     "AlignedCredit",
     "ExactCredit",
     "Experience",
+    "Imprint",
     "InversionError",
     "Inverted",
+    "MistakenRecallError",
+    "Recalled",
+    "Recollection",
+    "Remembered",
     "Replay",
     "Replayed",
     "Reversible",
+    "SequenceMemory",
     "Stored",
+    "capacity",
     "distance",
     "replayed",
 ]
@@ -24,6 +31,13 @@ from neurornn.rules.replay._inversion import AbstractInversion as AbstractInvers
 from neurornn.rules.replay._inversion import InversionError as InversionError
 from neurornn.rules.replay._inversion import Inverted as Inverted
 from neurornn.rules.replay._inversion import Reversible as Reversible
+from neurornn.rules.replay._memory import Imprint as Imprint
+from neurornn.rules.replay._memory import Recollection as Recollection
+from neurornn.rules.replay._memory import SequenceMemory as SequenceMemory
+from neurornn.rules.replay._memory_capacity import capacity as capacity
+from neurornn.rules.replay._recalled import MistakenRecallError as MistakenRecallError
+from neurornn.rules.replay._recalled import Recalled as Recalled
+from neurornn.rules.replay._recalled import Remembered as Remembered
 from neurornn.rules.replay._replay import Replay as Replay
 from neurornn.rules.replay._replay import replayed as replayed
 from neurornn.rules.replay._sources import AbstractSource as AbstractSource
