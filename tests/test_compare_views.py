@@ -41,6 +41,9 @@ def test_the_table_says_every_number_of_the_result(result):
         ):
             assert f"{value.item():.3f}" in row
     assert "Procrustes (distance)" in rows[1] and "*" in rows[1] and "*" not in rows[0] + rows[2]
+    assert "~" not in compare.table(result)
+    searched = compare.table(result.assign(n_unverified=("measure", [0, 2, 0]))).splitlines()
+    assert [line.count("~") for line in searched] == [0, 0, 1, 0]  # not proven to be the optimum
     with pytest.raises(ValueError, match="no 'score'"):
         compare.table(xr.Dataset())
 

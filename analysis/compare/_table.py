@@ -27,7 +27,8 @@ def table(result: xr.Dataset) -> str:
 
     Returns:
         Lines of text of equal width, a heading first. ``-`` stands for what does not exist, ``*`` marks a ceiling that is not
-        corrected for the number of trials, and ``p`` is the largest of the networks.
+        corrected for the number of trials, ``~`` a score found by a search of which some values are not proven to be the
+        optimum, and ``p`` is the largest of the networks.
 
     Raises:
         ValueError: If it is no such result.
@@ -50,10 +51,11 @@ def _row(one: xr.Dataset) -> tuple[str, ...]:
     over_units = _mean_ends(trained)
     null = _mean_ends(one["null_interval"].values)
     mark = "" if bool(one["is_corrected"]) else "*"
+    searched = "~" if int(one["n_unverified"]) else ""
     name = str(one["measure"].values) + (" (distance)" if bool(one["is_distance"]) else "")
     return (
         name,
-        _number(float(mean.sel(quantity="trained"))),
+        _number(float(mean.sel(quantity="trained"))) + searched,
         _ends(over_units),
         _ends(one["seed_interval"].sel(quantity="trained").values),
         _number(float(one["ceiling"])) + mark,
