@@ -69,13 +69,14 @@ def _adjoint(network: ReversibleRNN, past: Past, credit: AbstractCredit, alpha: 
     through_a = alpha[half:, None] * V_AB
     signal_a, signal_b = signal[..., :half].unbind(1), signal[..., half:].unbind(1)
     slope_a, slope_b = slope[..., :half].unbind(1), slope[..., half:].unbind(1)
+    keep_a, keep_b = keep[:half], keep[half:]
     beta, gamma = torch.zeros_like(signal_a[0]), torch.zeros_like(signal_b[0])
     sequence = []
     for t in range(len(signal_a) - 1, -1, -1):
-        gamma = signal_b[t] + keep[half:] * gamma + slope_b[t] * (beta @ through_b)
-        beta = signal_a[t] + keep[:half] * beta
+        gamma = torch.addcmul(torch.addcmul(signal_b[t], keep_b, gamma), slope_b[t], beta @ through_b)
+        beta = torch.addcmul(signal_a[t], keep_a, beta)
         if t:  # the state before the first step was not made by one
-            beta = beta + slope_a[t] * (gamma @ through_a)
+            beta = torch.addcmul(beta, slope_a[t], gamma @ through_a)
         sequence += [gamma, beta]
     return torch.stack(sequence[::-1], 1).unflatten(1, (len(signal_a), 2)).flatten(2)
 
