@@ -57,6 +57,8 @@ FEEDBACK: dict[str, type] = {
     "stored": rules.Stored,
     "inverted": rules.Inverted,
     "reversible": rules.Reversible,
+    "recalled": rules.Recalled,
+    "sequence_memory": rules.SequenceMemory,
     "exact": rules.ExactCredit,
     "aligned": rules.AlignedCredit,
     "performance": reward.PerformanceReward,
