@@ -84,11 +84,15 @@ def ridge(moments: Mapping[str, Tensor], alpha: float, *, intercept: bool) -> tu
         cross = cross + torch.outer(mean_x, mean_y) * total
     gram.diagonal().add_(alpha)
     root, problem = torch.linalg.cholesky_ex(gram)
-    if bool(problem):
+    if not bool(problem):
+        W = torch.cholesky_solve(cross, root).t()
+    elif alpha > 0:  # the penalty is below the rounding of the products: their spectrum is not
+        sizes, directions = torch.linalg.eigh(gram)
+        W = (directions @ ((directions.t() @ cross) / sizes.clamp(min=alpha)[:, None])).t()
+    else:
         raise ValueError(
-            f"With alpha={alpha:g} the read-out is not determined: some rates depend linearly on others. Raise alpha, or "
-            "use more data than units."
+            "With alpha=0 the read-out is not determined: some rates depend linearly on others. Raise alpha, or use more data "
+            "than units."
         )
-    W = torch.cholesky_solve(cross, root).t()
     b = mean_y - W @ mean_x if intercept else torch.zeros_like(mean_y)
     return W, b
