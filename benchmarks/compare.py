@@ -65,12 +65,13 @@ def standard(repetitions: int) -> None:
     networks = [population(1, seed, 0.0) for seed in range(1, N_NETWORKS + 1)]
     before = [population(1, 100 + seed, 0.0) for seed in range(1, N_NETWORKS + 1)]
     recording = population(N_TRIALS, 50, 1.0)
-    seconds = []
+    seconds, busy = [], []
     for _ in range(repetitions):
-        began = time.perf_counter()
-        found = compare.run(networks, recording, by="condition_number", untrained=before)
+        began, used = time.perf_counter(), time.process_time()
+        found = compare.run(networks, recording, by="condition_number", untrained=before, callback=_say)
         seconds.append(time.perf_counter() - began)
-        sys.stdout.write(f"{seconds[-1]:.1f} s\n")
+        busy.append(time.process_time() - used)
+        sys.stdout.write(f"{seconds[-1]:.1f} s, of which the processors worked {busy[-1]:.1f} s\n")
     sys.stdout.write(compare.table(found) + "\n")
     case = {
         "networks": N_NETWORKS,
@@ -79,8 +80,16 @@ def standard(repetitions: int) -> None:
         "times": N_TIMES,
         "draws": int(found.attrs["n_draws"]),
     }
-    path = measuring.write("compare", {"case": case, "seconds": [round(each, 2) for each in seconds]})
+    rounded = ([round(each, 2) for each in times] for times in (seconds, busy))
+    path = measuring.write(
+        "compare", dict(zip(("case", "seconds", "processor_seconds"), (case, *rounded), strict=True))
+    )
     sys.stdout.write(f"{path}\n")
+
+
+def _say(progress: compare.Progress) -> None:
+    sys.stdout.write(f"\rdraw {progress.done} of {progress.total}, {progress.seconds:.0f} s ")
+    sys.stdout.flush()
 
 
 def memory(gigabytes: float) -> None:
