@@ -1,9 +1,12 @@
 """Replay: credit through a past that was kept or undone, how far undoing reaches, and what happens beyond."""
 
+import importlib
 import math
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from toys import normal, toy_trials
@@ -299,6 +302,26 @@ def test_noise_is_undone_because_its_numbers_are_drawn_again(form, place):
     assert distance(past.state, true).max() < 1e-9
     quiet, _ = replayed(source, network.noiseless(), inputs)
     assert distance(quiet.state, true).max() > 1e-2
+
+
+@pytest.mark.parametrize("kind", ["current", "rate", "populations"])
+def test_the_documented_range_is_what_comes_out(monkeypatch, kind):
+    """The table of the page, for one network of each kind: rounding may move an error, not the range."""
+    folder = Path(__file__).resolve().parents[1] / "docs" / "gallery"
+    monkeypatch.syspath_prepend(folder)
+    study = importlib.import_module("replay_range")
+    found = study.measured(kind, 0.2, 1.5, "float64")
+    words = [study.NETWORKS[kind], "float64", "1.5"]
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split("|")]
+        for line in (folder / "replay_range.md").read_text().splitlines()
+    ]
+    (row,) = (row for row in rows if row[:3] == words)
+    assert study.reach(found).loc[kind, "float64", 1.5][0.2] == pytest.approx(float(row[5]), abs=4)
+    kept = pd.read_csv(folder / "replay_range.csv").query("network == @kind and alpha == 0.2 and gain == 1.5")
+    kept = kept[(kept.precision == "float64") & (kept.steps_back == 50)]
+    error = found.set_index("steps_back").error[50]
+    assert 0.05 < error / kept.error.item() < 20
 
 
 # Beyond the range
