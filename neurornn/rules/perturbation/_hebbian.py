@@ -182,24 +182,31 @@ class RewardHebbian(AbstractRewardRule):
         push = self.amplitude * (2 * u[1] - 1) * (u[0] < chance)
         with torch.no_grad():
             circuit, start = network.circuit(), network.initial_state(trials.n_trials)
-            drive = torch.nn.functional.linear(trials.inputs, circuit.W_in, circuit.bias)
-            if network.sigma_rec > 0:
-                xi = kernels.normal_numbers(key, *size, like)
-                inside, outside = kernels.Noise(network.sigma_rec, network.noise).scales(
-                    circuit.alpha, circuit.form
-                )
-                drive, push = drive + inside * xi, push + outside * xi
-            states = kernels.integrate(
-                start,
-                drive,
-                circuit.W_rec,
-                circuit.alpha,
-                activation=circuit.activation,
-                form=circuit.form,
-                kick=push,
+            state = torch.cat(
+                [start.unsqueeze(1), self._states(network, circuit, trials, start, push, key)], 1
             )
-            state = torch.cat([start.unsqueeze(1), states], 1)
             rate = network.rate(state)
             output = network.read_out(rate[:, 1:])
             nothing = torch.zeros_like(output)
             return Explored(trials, push, circuit.alpha, circuit.alpha, state, rate, output, nothing, circuit)
+
+    @staticmethod
+    def _states(
+        network: CTRNN, circuit: kernels.Circuit, trials: Trials, start: Tensor, push: Tensor, key: int
+    ) -> Tensor:
+        """States of a run with pushes, which go to the state wherever the noise of the network goes."""
+        sigma, xi = network.sigma_rec, None
+        inside, outside = kernels.Noise(sigma, network.noise).scales(circuit.alpha, circuit.form)
+        if sigma > 0:
+            xi = kernels.normal_numbers(key, push.shape[0], push.shape[1], push.shape[2], push)
+            push = push + outside * xi
+        if xi is None or not bool(inside.any()):  # all of it is noise on the state
+            kicks = kernels.Noise(1.0, "state", values=push / torch.sqrt(2 * circuit.alpha))
+            states = kernels.run(circuit, trials.inputs, start, kicks).state
+            assert states is not None
+            return states
+        drive = torch.nn.functional.linear(trials.inputs, circuit.W_in, circuit.bias) + inside * xi
+        form, phi = circuit.form, circuit.activation
+        return kernels.integrate(
+            start, drive, circuit.W_rec, circuit.alpha, activation=phi, form=form, kick=push
+        )
