@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from populations import latents, mixed, one_unit_a_session, trials
 
 from neurornn.analysis import compare, pca
+from neurornn.analysis.compare._views import _share_colours
 from neurornn.analysis.similarity import RSA, LinearCKA, Procrustes
 
 S = mixed(latents(0), 12, 1)
@@ -110,6 +111,16 @@ def test_every_view_draws_the_network_left_and_the_recording_right(sides, view, 
     else:
         assert len(left.get_lines()) == len(right.get_lines()) >= 10
         assert right.get_legend() is not None
+
+
+def test_decoders_that_mislead_do_not_wash_out_the_colours():
+    axes = Figure().subplots(1, 3)
+    for ax, low in zip(axes, (-6.0, 0.0, 0.5), strict=True):
+        ax.imshow(np.array([[low, 1.0]]))
+    _share_colours(axes[:2])
+    assert [ax.get_images()[0].get_clim() for ax in axes] == [(-1.0, 1.0), (-1.0, 1.0), (0.5, 1.0)]
+    _share_colours(axes[2:])
+    assert axes[2].get_images()[0].get_clim() == (0.5, 1.0)
 
 
 def test_a_pseudo_population_has_views_and_what_does_not_match_is_an_error(sides):

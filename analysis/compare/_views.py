@@ -59,8 +59,8 @@ def plot_side_by_side(
     ``tdr``       on the axes of the first two variables (:mod:`neurornn.analysis.tdr`); of one variable over time
     ``dpca``      the leading demixed component of the first variable (:mod:`neurornn.analysis.dpca`)
     ``jpca``      in the fastest plane of rotation (:mod:`neurornn.analysis.jpca`)
-    ``decoding``  accuracy of the first variable, trained at one time and tested at another
-                  (:mod:`neurornn.analysis.decoding`)
+    ``decoding``  accuracy or R² of the first variable, trained at one time and tested at another
+                  (:mod:`neurornn.analysis.decoding`); R² below -1 has the colour of -1
     ============  ==========================================================================================
 
     Args:
@@ -228,5 +228,7 @@ def _share_colours(panels: Sequence["Axes"]) -> None:
         return
     low = min(image.norm.vmin or 0.0 for image in images)
     high = max(image.norm.vmax or 0.0 for image in images)
+    if low < -1:  # R² of a decoder that misleads has no end, and its size means nothing
+        low, high = -1.0, 1.0
     for image in images:
         image.set_clim(low, high)
