@@ -86,9 +86,10 @@ def ridge(moments: Mapping[str, Tensor], alpha: float, *, intercept: bool) -> tu
     root, problem = torch.linalg.cholesky_ex(gram)
     if not bool(problem):
         W = torch.cholesky_solve(cross, root).t()
-    elif alpha > 0:  # the penalty is below the rounding of the products: their spectrum is not
+    elif alpha > 0:  # the penalty is below the rounding of the products, which takes its place
         sizes, directions = torch.linalg.eigh(gram)
-        W = (directions @ ((directions.t() @ cross) / sizes.clamp(min=alpha)[:, None])).t()
+        rounding = len(sizes) * torch.finfo(sizes.dtype).eps * float(sizes[-1])
+        W = (directions @ ((directions.t() @ cross) / sizes.clamp(min=max(alpha, rounding))[:, None])).t()
     else:
         raise ValueError(
             "With alpha=0 the read-out is not determined: some rates depend linearly on others. Raise alpha, or use more data "
