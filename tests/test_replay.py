@@ -152,31 +152,24 @@ def test_replay_keeps_the_contract_of_rules(options):
 
 
 def test_a_gradient_that_is_not_carried_on_points_elsewhere(monkeypatch):
-    """What the gradient of a later step adds to the one before is most of it."""
-    network = ReversibleRNN(2, 40, 2, tau=200.0, dt=20.0, dtype=torch.float64)
-    trials = toy_trials(8, T)
+    """Credit of each step from its own error alone, as if the later gradient were thrown away."""
+    network = ReversibleRNN(2, 40, 2, tau=200.0, dt=20.0)
+    trials, whole = toy_trials(8, T), pair._adjoint
     exact = gradients_of(Replay(), network, trials)
 
     def forgetful(network, past, credit, alpha):
-        steps = past.state.shape[1]
         adjoint = torch.zeros_like(past.state)
-        for t in range(1, steps):
-            only = torch.zeros_like(past.errors)
-            only[:, t - 1] = past.errors[:, t - 1]
-            whole = real(network, past._replace(errors=only), credit, alpha)
-            adjoint[:, t] = whole[:, t]
+        for t in range(1, past.state.shape[1]):
+            own = torch.zeros_like(past.errors)
+            own[:, t - 1] = past.errors[:, t - 1]
+            adjoint[:, t] = whole(network, past._replace(errors=own), credit, alpha)[:, t]
         return adjoint
 
-    real = pair._adjoint
     monkeypatch.setattr(pair, "_adjoint", forgetful)
     dropped = gradients_of(Replay(), network, trials)
+    assert cosine(dropped, exact, "readout.raw") == pytest.approx(1.0)
     for name in ("a_to_b.raw", "b_to_a.raw", "input.raw"):
-        assert (
-            cosine(dropped, exact, name) < 0.95
-            if name == "a_to_b.raw"
-            else not dropped[name].any() or cosine(dropped, exact, name) < 0.9
-        )
-    assert_gradients_agree({"readout.raw": dropped["readout.raw"]}, {"readout.raw": exact["readout.raw"]})
+        assert cosine(dropped, exact, name) < 0.9, name
 
 
 # Credit
