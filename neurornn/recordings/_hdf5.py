@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurornn.recordings._heaps import check_heaps
+from neurornn.recordings._links import DAMAGE, first_line, refuse_links
 
 Node: TypeAlias = "h5py.Group | h5py.Dataset"
 Where: TypeAlias = "tuple[int | slice, ...]"
@@ -25,7 +26,6 @@ _FILTERS = {
     32000: 300,
 }  # deflate, shuffle, checksum, lzf: how many times each can shrink
 _SMALL = 1 << 20  # bytes that any dataset may hold, whatever is stored: fill values
-_DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError, AttributeError)
 
 
 @contextmanager
@@ -43,19 +43,10 @@ def opened(path: Path) -> "Iterator[Reader]":
     """
     try:
         file = h5py.File(path, "r")
-    except _DAMAGE as error:
-        raise ValueError(f"it cannot be opened as HDF5: {_first_line(error)}.") from None
+    except DAMAGE as error:
+        raise ValueError(f"it cannot be opened as HDF5: {first_line(error)}.") from None
     try:
-        outside: list[str] = []
-        try:
-            file.id.links.visit(lambda name, info: _leads_out(outside, name, info), info=True)
-        except _DAMAGE as error:
-            raise ValueError(f"its links are damaged: {_first_line(error)}.") from None
-        if outside:
-            raise ValueError(
-                f"'{outside[0]}' is a link to another file. Files from elsewhere may point at anything on this machine, so "
-                "such links are refused: copy what it points at into the file."
-            )
+        refuse_links(file)
         yield Reader(file, path)
     finally:
         file.close()
@@ -101,8 +92,8 @@ class Reader:
         """
         try:
             node = group[name]
-        except _DAMAGE as error:
-            raise ValueError(f"'{name}' in '{group.name}' cannot be read: {_first_line(error)}.") from None
+        except DAMAGE as error:
+            raise ValueError(f"'{name}' in '{group.name}' cannot be read: {first_line(error)}.") from None
         if not isinstance(node, h5py.Group | h5py.Dataset):
             raise ValueError(f"'{name}' in '{group.name}' is neither a group nor an array.")
         return node
@@ -122,8 +113,8 @@ class Reader:
         """
         try:
             there = name in self.file
-        except _DAMAGE as error:
-            raise ValueError(f"'{name}' cannot be read: {_first_line(error)}.") from None
+        except DAMAGE as error:
+            raise ValueError(f"'{name}' cannot be read: {first_line(error)}.") from None
         if not there:
             return None
         node = self.get(self.file, name)
@@ -145,8 +136,8 @@ class Reader:
         """
         try:
             return [str(name) for name in group]
-        except _DAMAGE as error:
-            raise ValueError(f"the group '{group.name}' is damaged: {_first_line(error)}.") from None
+        except DAMAGE as error:
+            raise ValueError(f"the group '{group.name}' is damaged: {first_line(error)}.") from None
 
     def attributes(self, node: Node) -> Mapping[str, Any]:
         """Small attributes of a group or dataset; those that are long or hold references are left out.
@@ -171,8 +162,8 @@ class Reader:
                         self.check_heaps()
                     value = node.attrs[name]
                     found[str(name)] = value.decode() if isinstance(value, bytes) else value
-        except _DAMAGE as error:
-            raise ValueError(f"the attributes of '{node.name}' are damaged: {_first_line(error)}.") from None
+        except DAMAGE as error:
+            raise ValueError(f"the attributes of '{node.name}' are damaged: {first_line(error)}.") from None
         return found
 
     def shape(self, dataset: h5py.Dataset) -> tuple[int, ...]:
@@ -194,8 +185,8 @@ class Reader:
             layout, n_outside = plan.get_layout(), plan.get_external_count()
             filters = [plan.get_filter(k)[0] for k in range(plan.get_nfilters())]
             chunks = dataset.chunks
-        except _DAMAGE as error:
-            raise ValueError(f"'{dataset.name}' is damaged: {_first_line(error)}.") from None
+        except DAMAGE as error:
+            raise ValueError(f"'{dataset.name}' is damaged: {first_line(error)}.") from None
         if n_outside or layout == h5py.h5d.VIRTUAL:
             raise ValueError(
                 f"the data of '{dataset.name}' lie in other files, which is refused: copy them into this one."
@@ -260,7 +251,7 @@ class Reader:
         values = self._read(dataset, ())
         try:
             words = [word.decode() if isinstance(word, bytes) else str(word) for word in values.ravel()]
-        except _DAMAGE:
+        except DAMAGE:
             raise ValueError(f"'{dataset.name}' holds text that is not UTF-8: damaged.") from None
         width = max(map(len, words), default=0)
         if width * len(words) > 64 * _SMALL + 64 * self.size:
@@ -286,7 +277,7 @@ class Reader:
         for reference in self._read(dataset, ()).ravel():
             try:
                 node = self.file[reference] if reference else None
-            except _DAMAGE:
+            except DAMAGE:
                 node = None
             if not isinstance(node, h5py.Group | h5py.Dataset):
                 raise ValueError(f"a reference in '{dataset.name}' leads nowhere: damaged.")
@@ -298,20 +289,9 @@ class Reader:
             return np.empty(0, dataset.dtype)
         try:
             values = np.asarray(dataset[where])
-        except _DAMAGE as error:
-            raise ValueError(f"'{dataset.name}' cannot be read: {_first_line(error)}.") from None
+        except DAMAGE as error:
+            raise ValueError(f"'{dataset.name}' cannot be read: {first_line(error)}.") from None
         self._left -= values.nbytes
         if self._left < 0 and where == ():
             raise ValueError(f"it declares more data than its {self.size} bytes can hold: damaged.")
         return values
-
-
-def _leads_out(found: list[str], name: bytes, info: "h5py.h5l.LinkInfo") -> int | None:
-    if info.type == h5py.h5l.TYPE_EXTERNAL or info.type not in (h5py.h5l.TYPE_HARD, h5py.h5l.TYPE_SOFT):
-        found.append(name.decode(errors="replace") if isinstance(name, bytes) else str(name))
-        return 1
-    return None
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].strip().strip("\"'").rstrip(".")

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
-from neurornn.recordings._nested import EMPTY, MAX_DEPTH, MatlabValue, arranged, text_rows
+from neurornn.recordings._nested import EMPTY, MAX_DEPTH, MatlabValue, arranged, sparse, text_rows
 
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _TEXT = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
@@ -287,30 +287,3 @@ def _sparse(matrix: _Matrix, order: str) -> csc_array:
             raise ValueError("a sparse matrix lacks imaginary parts: damaged.")
         values = values + 1j * imaginary
     return sparse(values.astype(bool) if matrix.is_logical else values, index, starts, matrix.shape)
-
-
-def sparse(
-    values: NDArray[Any], rows: NDArray[np.int64], starts: NDArray[np.int64], shape: tuple[int, ...]
-) -> csc_array:
-    """A sparse matrix from its columns, checked.
-
-    Args:
-        values: Entries, column by column.
-        rows: Their rows.
-        starts: Where each column begins, and the end.
-        shape: Rows and columns.
-
-    Returns:
-        The matrix.
-
-    Raises:
-        ValueError: If the columns do not fit together.
-    """
-    fits = starts.size == shape[1] + 1 and starts[0] == 0 and bool((np.diff(starts) >= 0).all())
-    fits = fits and starts[-1] == rows.size == values.size
-    if not fits or (rows.size and (rows.min() < 0 or rows.max() >= shape[0])):
-        raise ValueError("the columns of a sparse matrix do not fit together: damaged.")
-    native = values.astype(values.dtype.newbyteorder("="))
-    if native.dtype.kind not in "bc":
-        native = native.astype(np.float64)
-    return csc_array((native, rows, starts), shape=shape)

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurornn.recordings._hdf5 import Node, Reader, opened
-from neurornn.recordings._mat5 import sparse
-from neurornn.recordings._nested import EMPTY, MAX_DEPTH, MatlabValue, arranged, text_rows
+from neurornn.recordings._nested import EMPTY, MAX_DEPTH, MatlabValue, arranged, sparse, text_rows
 
 _NUMBERS = {
     "double": "f8", "single": "f4", "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2",

@@ -14,6 +14,7 @@ from xarray.backends import H5NetCDFStore
 from neurornn.recordings import _blocks
 from neurornn.recordings._canary import seal, survives
 from neurornn.recordings._hdf5 import Reader, opened
+from neurornn.recordings._links import first_line
 from neurornn.storage import CorruptFile, atomic_write
 
 _CHUNK: Final = 2**20  # bytes
@@ -49,7 +50,7 @@ def read(path: Path, max_bytes: int) -> xr.Dataset:
         _inspect(path)
         ds = xr.open_dataset(path, engine="h5netcdf", cache=False, decode_times=False)
     except Exception as error:  # whatever HDF5 and xarray make of arbitrary bytes
-        raise CorruptFile(path, f"it is not a readable netCDF file ({_first_line(error)})") from error
+        raise CorruptFile(path, f"it is not a readable netCDF file ({first_line(error)})") from error
     coords = sum(each.nbytes for each in ds.coords.values())
     if coords > max_bytes:
         ds.close()
@@ -69,7 +70,7 @@ def read(path: Path, max_bytes: int) -> xr.Dataset:
             each.attrs = _plain_attributes(each.attrs)
     except Exception as error:  # as above
         ds.close()
-        raise CorruptFile(path, f"it is not a readable netCDF file ({_first_line(error)})") from error
+        raise CorruptFile(path, f"it is not a readable netCDF file ({first_line(error)})") from error
     return ds
 
 
@@ -174,7 +175,3 @@ def _plain_attributes(attrs: Mapping[Any, Any]) -> dict[str, Any]:
         str(key): value.tolist() if isinstance(value, np.ndarray | np.generic) else value
         for key, value in attrs.items()
     }
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

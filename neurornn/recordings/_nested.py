@@ -1,10 +1,12 @@
 """What a MATLAB file becomes: plain Python and NumPy, the same from both of its formats."""
 
-__all__ = ["EMPTY", "MAX_DEPTH", "MatlabValue", "arranged", "text_rows"]
+__all__ = ["EMPTY", "MAX_DEPTH", "MatlabValue", "arranged", "sparse", "text_rows"]
 
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csc_array
 
 MatlabValue: TypeAlias = Any  # array, sparse array, str, or dict and list of these
 MAX_DEPTH = 64
@@ -46,3 +48,30 @@ def text_rows(text: str, shape: tuple[int, ...]) -> str | list[str]:
     if len(shape) != 2 or len(text) != shape[0] * shape[1]:
         raise ValueError(f"text of shape {shape} has {len(text)} characters: damaged.")
     return [text[row :: shape[0]] for row in range(shape[0])]
+
+
+def sparse(
+    values: NDArray[Any], rows: NDArray[np.int64], starts: NDArray[np.int64], shape: tuple[int, ...]
+) -> csc_array:
+    """A sparse matrix from its columns, checked.
+
+    Args:
+        values: Entries, column by column.
+        rows: Their rows.
+        starts: Where each column begins, and the end.
+        shape: Rows and columns.
+
+    Returns:
+        The matrix.
+
+    Raises:
+        ValueError: If the columns do not fit together.
+    """
+    fits = starts.size == shape[1] + 1 and starts[0] == 0 and bool((np.diff(starts) >= 0).all())
+    fits = fits and starts[-1] == rows.size == values.size
+    if not fits or (rows.size and (rows.min() < 0 or rows.max() >= shape[0])):
+        raise ValueError("the columns of a sparse matrix do not fit together: damaged.")
+    native = values.astype(values.dtype.newbyteorder("="))
+    if native.dtype.kind not in "bc":
+        native = native.astype(np.float64)
+    return csc_array((native, rows, starts), shape=shape)

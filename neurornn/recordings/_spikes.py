@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurornn.provenance import provenance
 from neurornn.recordings._events import TRIAL_CLOCK
+from neurornn.recordings._lists import from_lists, joined, times_of
 from neurornn.recordings._names import BINNED, SPIKES
 from neurornn.recordings._schema import check, check_structure
 
@@ -71,7 +72,7 @@ def spikes(
         if unit is None:
             raise ValueError("Flat spikes need the unit of each as well as its trial.")
         time, of_trial, of_unit = (
-            _numbers("times", times),
+            times_of("times", times),
             _positions("trial", trial),
             _positions("unit", unit),
         )
@@ -91,13 +92,13 @@ def spikes(
             raise ValueError(
                 f"There are {n_trials} trials and {which.size} units: one for each trial is needed."
             )
-        time, of_trial = _joined(times)
+        time, of_trial = joined(times)
         of_unit = which[of_trial]
         n_units = np.size(unit_ids) if unit_ids is not None else int(which.max(initial=-1)) + 1
         if session is None and unit_session is None:
             session, unit_session = which, np.arange(n_units)
     else:
-        time, of_trial, of_unit, session, unit_session, n_units = _from_lists(times, session, unit_session)
+        time, of_trial, of_unit, session, unit_session, n_units = from_lists(times, session, unit_session)
         n_trials = len(times)  # type: ignore[arg-type]
     if max(n_trials, n_units) > max(_MOST, time.size):
         raise ValueError(
@@ -111,9 +112,9 @@ def spikes(
     for name, values in (("start", start), ("stop", stop)):
         label = {"units": "ms", "long_name": f"{name} of observation"}
         full = (
-            np.broadcast_to(_numbers(name, values), n_trials)
+            np.broadcast_to(times_of(name, values), n_trials)
             if np.size(values) == 1
-            else _numbers(name, values)
+            else times_of(name, values)
         )
         coords[name] = ("trial", full.copy(), label)
     _check_sizes(coords, n_trials, ids.size)
@@ -175,7 +176,7 @@ def binned(
         )
     if variable not in ("rate", "counts"):
         raise ValueError(f"variable must be 'rate' or 'counts': got '{variable}'.")
-    start = _numbers("time", time)
+    start = times_of("time", time)
     if start.shape != array.shape[1:2]:
         raise ValueError(
             f"values has {array.shape[1]} bins and time {start.size}: one start of each is needed."
@@ -207,51 +208,6 @@ def time_attributes(aligned_to: str) -> dict[str, str]:
     return {"units": "ms", "long_name": f"time from {since}", "aligned_to": aligned_to}
 
 
-def _from_lists(
-    times: Any,  # noqa: ANN401
-    session: ArrayLike | None,
-    unit_session: ArrayLike | None,
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], ArrayLike | None, ArrayLike | None, int]:
-    widths = {len(row) for row in times}
-    if len(widths) > 1:
-        raise ValueError(
-            f"times[trial] must have one entry for each unit: got {min(widths)} to {max(widths)}. Put None where a "
-            "unit was not recorded."
-        )
-    n_units = widths.pop() if widths else 0
-    absent = np.array([[cell is None for cell in row] for row in times], dtype=bool).reshape(
-        len(times), n_units
-    )
-    if absent.any() and session is None and unit_session is None:
-        patterns, first, of_trial = np.unique(~absent, axis=0, return_index=True, return_inverse=True)
-        rank = np.argsort(np.argsort(first))  # sessions are numbered as they come
-        if (patterns.sum(0) > 1).any():
-            raise ValueError(
-                "Some units were recorded in only some trials of those they share with others, so sessions cannot "
-                "be told from the gaps. Give session and unit_session, and binned activity for anything else."
-            )
-        session, unit_session = rank[of_trial.reshape(-1)], rank[patterns.argmax(0)]
-    elif absent.any():
-        if session is None or unit_session is None:
-            raise ValueError("Give both session and unit_session, or neither.")
-        elsewhere = np.asarray(session)[:, None] != np.asarray(unit_session)[None, :]
-        if (absent & ~elsewhere).any():
-            raise ValueError(
-                "times is None for a unit in a trial of its own session. Put an empty list there."
-            )
-    cells = [[] if cell is None else cell for row in times for cell in row]
-    time, cell = _joined(cells)
-    width = max(n_units, 1)
-    return time, cell // width, cell % width, session, unit_session, n_units
-
-
-def _joined(lists: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:  # noqa: ANN401
-    arrays = [_numbers("times", each) for each in lists]
-    sizes = [each.size for each in arrays]
-    time = np.concatenate(arrays) if arrays else np.zeros(0)
-    return time, np.repeat(np.arange(len(arrays)), sizes)
-
-
 def _trial_coords(
     n_trials: int,
     conditions: Mapping[str, ArrayLike] | None,
@@ -264,7 +220,7 @@ def _trial_coords(
         coords[name] = ("trial", np.asarray(values), label)
     for name, values in (events or {}).items():
         label = {"units": "ms", "long_name": f"time of {name.replace('_', ' ')}"}
-        coords[f"event_{name}"] = ("trial", _numbers(f"event '{name}'", values), label)
+        coords[f"event_{name}"] = ("trial", times_of(f"event '{name}'", values), label)
     if session is not None:
         coords["session"] = ("trial", np.asarray(session), {"long_name": "session"})
     return coords
@@ -293,14 +249,6 @@ def _check_sizes(coords: Mapping[str, Any], n_trials: int, n_units: int) -> None
             raise ValueError(
                 f"'{name}' mixes types: {values!r:.60}. Use numbers (NaN where missing) or text."
             )
-
-
-def _numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be numbers in ms: {error}.") from error
-    return array.reshape(-1) if array.ndim == 0 or array.size == 0 else array
 
 
 def _positions(name: str, values: ArrayLike) -> NDArray[np.int64]:
