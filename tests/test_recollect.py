@@ -1,11 +1,15 @@
 """A gated memory whose synapses trace and tag, and the rule that learns by acting."""
 
+import importlib
 import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+import xarray as xr
 
 import neurornn
 from neurornn import CTRNN, Objective, TrialInfo, Trials, rules, tasks
@@ -430,7 +434,9 @@ def test_the_rule_keeps_the_contract(each_step):
 def test_trials_that_ask_for_nothing_change_nothing():
     network = make_network()
     loss = rules.RECOLLECT().backward(network, asking([[-1, -1]]), generator=torch.Generator())
-    assert float(loss) == pytest.approx(float(network(asking([[-1, -1]]).inputs).output.square().mean()))
+    assert float(loss) == pytest.approx(
+        float(network(asking([[-1, -1]]).inputs).output.detach().square().mean())
+    )
     assert not any(each.grad.any() for each in network.parameters())
 
 
@@ -603,3 +609,49 @@ def test_a_memory_is_learned_from_reward_alone():
 def test_nothing_is_learned_without_reason_or_without_memory(control):
     """Reward for the answer of another trial; gates that never keep anything. Chance is a half."""
     assert learned(**control, n_steps=400) <= 0.75
+
+
+# The study
+
+
+@pytest.fixture
+def study(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[1] / "docs" / "gallery")
+    return importlib.import_module("recollect")
+
+
+def test_the_saccades_of_the_study_are_judged_by_fixation_and_side(study):
+    task = study.ProAnti(delay=2)
+    trials = task.grid()
+    assert trials.n_trials == 4 and task.performance(trials, trials.targets).tolist() == [1.0] * 4
+    pro, left = trials.conditions["rule"] == "pro", trials.conditions["cue"] == "left"
+    assert ((trials.conditions["side"] == 1) == (pro == left)).all()
+    swapped = trials.targets[..., [0, 2, 1]]
+    late, early = trials.targets.clone(), trials.targets.clone()
+    late[:, 4] = torch.tensor([1.0, 0.0, 0.0])
+    early[:, 3] = trials.targets[:, 4]
+    assert task.performance(trials, late).tolist() == [1.0] * 4
+    assert task.performance(trials, swapped).sum() == task.performance(trials, early).sum() == 0
+    shuffled = study.ProAnti(shuffled=True).sample(400, seed=0)
+    paid = shuffled.targets[:, -1].argmax(-1).numpy()
+    assert abs((paid == shuffled.conditions["side"]).mean() - 0.5) < 0.1
+
+
+def test_choices_around_reversals_are_those_of_lone_reversals(study, monkeypatch):
+    """Two episodes of 40 decisions that follow a reversal two decisions late; a second one close by is left out."""
+    monkeypatch.setattr(study, "N_EPISODES", 2)
+    good, turn = np.zeros((2, 40), dtype=int), np.zeros((2, 40), dtype=bool)
+    good[:, 10:], turn[:, 10] = 1, True
+    good[1, 13:], turn[1, 13] = 0, True
+    choice = np.roll(good, 2, axis=1)
+    choice[:, :2] = 0
+    columns = {"choice": choice, "good_option": good, "reversal": turn, "reward": choice == good}
+    history = xr.Dataset({name: ("trial", values.reshape(-1)) for name, values in columns.items()})
+    assert study.around(history) == [0.0] * 7 + [1.0] * 14
+    assert study.stays(history) == {"stay after reward": 1.0, "stay after none": 0.5}
+
+
+def test_the_table_of_the_study_holds_what_it_plans(study):
+    rows = pd.read_csv(Path(study.__file__).with_name("recollect.csv"))
+    planned = {(run.what, run.seed) for run in study.planned(5)}
+    assert set(zip(rows.what, rows.seed, strict=True)) == planned

@@ -31,12 +31,13 @@ from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._task import AbstractTask
 from neurornn.tasks.learning import Reversal, rollout
 
-STEP, DELAYS, BATCH = 100.0, (1, 2, 4, 8, 16), 32  # ms; steps; trials side by side
-MOST, CHECK = 4000, 50  # batches for each delay, and between tests
+STEP, DELAYS, BATCH = 100.0, (1, 2, 4, 8), 32  # ms; steps; trials side by side
+MOST, CHECK = 2000, 50  # batches for each delay, and between tests
 CONTROLS = {"forgetful": "gates that keep nothing", "shuffled": "reward of another trial"}
 SACCADE = rules.RECOLLECT(rate=0.3, gate_rate=0.6, decay=0.4, each_step=True)
 BANDIT = rules.RECOLLECT(rate=0.1, gate_rate=0.6, decay=0.4, discount=0.5)
-N_BANDIT, EVERY, N_EPISODES, LAGS = 1500, 125, 400, np.arange(-5, 16)
+N_BANDIT, EVERY, N_EPISODES, LAGS = 800, 100, 400, np.arange(-5, 16)
+N_BANDIT_SEEDS, N_CONTROL_SEEDS = 3, 2
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"]
 
 
@@ -219,11 +220,12 @@ def stays(history: xr.Dataset) -> dict[str, float]:
 def planned(n_seeds: int) -> list[Run]:
     """The runs of the study."""
     saccade, other = f"{SACCADE} {DELAYS} {BATCH} {MOST}", f"{BANDIT} {BATCH} {N_BANDIT}"
-    return (
-        [Run("saccade", seed, saccade) for seed in range(n_seeds)]
-        + [Run(control, seed, saccade) for control in CONTROLS for seed in range(min(n_seeds, 2))]
-        + [Run("bandit", seed, other) for seed in range(min(n_seeds, 3))]
-    )
+    runs = []
+    for seed in range(n_seeds):
+        runs += [Run("bandit", seed, other)] if seed < N_BANDIT_SEEDS else []
+        runs += [Run("saccade", seed, saccade)]
+        runs += [Run(control, seed, saccade) for control in CONTROLS] if seed < N_CONTROL_SEEDS else []
+    return runs
 
 
 def table(runs: Sequence[Run], results: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

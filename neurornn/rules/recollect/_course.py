@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from neurornn.networks import Outputs
 from neurornn.objective import Objective
@@ -144,9 +145,11 @@ class TrialCourse(AbstractCourse):
         self.last = torch.where(self.closes, steps, -1).amax(1)
         self.held = torch.zeros_like(self.last, dtype=torch.bool)
 
+    @override
     def input(self, step: int) -> Tensor:
         return self.trials.inputs[:, step]
 
+    @override
     def act(self, step: int, action: Tensor, acting: Tensor) -> tuple[Tensor, Tensor]:
         right = self.right[:, step]
         hit, paid = action == right, torch.full_like(self.trials.mask[:, 0], self.reward)
@@ -160,6 +163,7 @@ class TrialCourse(AbstractCourse):
         moved = acting & (action != self.hold)  # an answer, or too early
         return torch.where(acting & hit, paid, 0.0), over | moved
 
+    @override
     def loss(self, objective: Objective, outputs: Tensor | None, start: int, delta: Tensor) -> Tensor:
         if outputs is None:
             return delta.new_zeros(())
@@ -205,16 +209,19 @@ class WorldCourse(AbstractCourse):
             drawn = torch.randn(self.like.shape, generator=generator, device=generator.device)
             self.noise = scale * drawn.to(self.like)
 
+    @override
     def input(self, step: int) -> Tensor:
         if self.seen is None:
             self.seen = self.episodes.observe().to(self.like)
         return self.seen if self.noise is None else self.seen + self.noise[:, step]
 
+    @override
     def act(self, step: int, action: Tensor, acting: Tensor) -> tuple[Tensor, Tensor]:
         del step
         reward, self.seen = self.episodes.act(action).to(self.like), None
         return reward, acting & self.episodes.done
 
+    @override
     def loss(self, objective: Objective, outputs: Tensor | None, start: int, delta: Tensor) -> Tensor:
         del objective, outputs, start
         return 0.5 * delta.square().mean()

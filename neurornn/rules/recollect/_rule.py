@@ -3,6 +3,7 @@
 __all__ = ["RECOLLECT"]
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -19,8 +20,36 @@ from neurornn.rules.recollect._life import Life
 from neurornn.trials import Trials
 
 
+class _AbstractActing(AbstractRule):
+    """A rule with updates between decisions."""
+
+    clip_norm: ClassVar[float | None] = None
+
+    @abstractmethod
+    @override
+    def parts(
+        self,
+        network: AbstractNetwork,
+        trials: Trials,
+        *,
+        objective: Objective = Objective(),
+        generator: torch.Generator | None = None,
+    ) -> Iterator[Tensor]: ...
+
+    @override
+    def backward(
+        self,
+        network: AbstractNetwork,
+        trials: Trials,
+        *,
+        objective: Objective = Objective(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        return torch.stack(list(self.parts(network, trials, objective=objective, generator=generator))).sum()
+
+
 @dataclass(frozen=True)
-class RECOLLECT(AbstractRule):
+class RECOLLECT(_AbstractActing):
     r"""A gated memory learns from what its actions bring, by what its synapses know.
 
     The outputs :math:`q` are the values of actions. A decision takes the largest; with probability :math:`\epsilon` it takes any.
@@ -33,7 +62,7 @@ class RECOLLECT(AbstractRule):
 
     .. math:: S \leftarrow \gamma\lambda\, S + \frac{\partial q_k}{\partial W},
 
-    and the derivative is local: a trace at the synapse, :class:`Traces`, times the read-out weight from its unit to the action
+    and the derivative is local: a trace at the synapse times the read-out weight from its unit to the action
     taken, which feedback from the output brings. Since the gates of :class:`~neurornn.networks.GatedMemory` read nothing but the input
     the derivative is exact while the weights rest. The weights onto the gates learn more slowly, by a factor :math:`\beta_g / \beta`.
 
@@ -79,8 +108,6 @@ class RECOLLECT(AbstractRule):
         >>> result.history.sizes["step"]
         2
     """
-
-    clip_norm: ClassVar[float | None] = None
 
     rate: float = 0.25
     gate_rate: float = 0.25
@@ -134,23 +161,10 @@ class RECOLLECT(AbstractRule):
         )
         return _lived(self, gated, course, objective, generator)
 
-    @override
-    def backward(
-        self,
-        network: AbstractNetwork,
-        trials: Trials,
-        *,
-        objective: Objective = Objective(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        return torch.stack(list(self.parts(network, trials, objective=objective, generator=generator))).sum()
-
 
 @dataclass(frozen=True, eq=False)
-class _Playing(AbstractRule):
+class _Playing(_AbstractActing):
     """The rule while it plays a world."""
-
-    clip_norm: ClassVar[float | None] = None
 
     rule: RECOLLECT
     world: World
@@ -171,17 +185,6 @@ class _Playing(AbstractRule):
         gated = _checked(network, trials, objective)
         course = WorldCourse(self.world, trials.to(gated.W_gate), generator)
         return _lived(self.rule, gated, course, objective, generator)
-
-    @override
-    def backward(
-        self,
-        network: AbstractNetwork,
-        trials: Trials,
-        *,
-        objective: Objective = Objective(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        return torch.stack(list(self.parts(network, trials, objective=objective, generator=generator))).sum()
 
 
 def _checked(network: AbstractNetwork, trials: Trials, objective: Objective) -> GatedMemory:
