@@ -190,12 +190,12 @@ def test_an_unknown_task_is_named_in_the_words_of_the_command_line():
 )
 def test_options_of_optimisers_are_checked(text, message):
     with pytest.raises(SpecError, match=message):
-        TrainingOptions(optimizer=text).build_optimizer(CTRNN(1, 3, 1))
+        TrainingOptions(optimizer=text).build_optimizer(CTRNN(1, 3, 1), rules.BPTT())
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimiser_takes_its_learning_rate(name):
-    optimizer = TrainingOptions(optimizer=f"{name}:lr=0.25").build_optimizer(CTRNN(1, 3, 1))
+    optimizer = TrainingOptions(optimizer=f"{name}:lr=0.25").build_optimizer(CTRNN(1, 3, 1), rules.BPTT())
     assert type(optimizer) is OPTIMIZERS[name]
     assert optimizer.param_groups[0]["lr"] == 0.25
 

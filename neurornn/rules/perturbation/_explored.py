@@ -6,7 +6,7 @@ import dataclasses
 import math
 from abc import ABC
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 
 import torch
 from torch import Tensor
@@ -122,8 +122,7 @@ def explore(
         start = network.initial_state(trials.n_trials)
         noise = kernels.Noise(sigma, network.noise, values=xi)
         run = kernels.run(circuit, trials.inputs, start, noise)
-        assert run.state is not None
-        state = torch.cat([start.unsqueeze(1), run.state], 1)
+        state = torch.cat([start.unsqueeze(1), cast(Tensor, run.state)], 1)
         zeta = zeta * (trials.mask > 0).unsqueeze(-1)
         output = run.output + sigma_out * zeta
         inside, outside = noise.scales(circuit.alpha, circuit.form)

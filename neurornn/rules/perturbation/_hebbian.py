@@ -4,7 +4,7 @@ __all__ = ["RewardHebbian"]
 
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from jaxtyping import Float
@@ -202,9 +202,7 @@ class RewardHebbian(AbstractRewardRule):
             push = push + outside * xi
         if xi is None or not bool(inside.any()):  # all of it is noise on the state
             kicks = kernels.Noise(1.0, "state", values=push / torch.sqrt(2 * circuit.alpha))
-            states = kernels.run(circuit, trials.inputs, start, kicks).state
-            assert states is not None
-            return states
+            return cast(Tensor, kernels.run(circuit, trials.inputs, start, kicks).state)
         drive = torch.nn.functional.linear(trials.inputs, circuit.W_in, circuit.bias) + inside * xi
         form, phi = circuit.form, circuit.activation
         return kernels.integrate(

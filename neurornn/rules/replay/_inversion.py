@@ -7,7 +7,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, NoReturn
+from typing import Literal, NoReturn, cast
 
 import torch
 from jaxtyping import Float
@@ -172,7 +172,7 @@ class Inverted(AbstractInversion):
     def rewind(
         self, network: AbstractNetwork, final: Tensor, inputs: Tensor, noise: Tensor | None
     ) -> Float[Tensor, "batch time unit"]:
-        assert isinstance(network, CTRNN)
+        network = cast(CTRNN, network)
         circuit, here, states = network.circuit(), final, []
         drive = torch.nn.functional.linear(inputs, circuit.W_in, circuit.bias)
         kick = None
@@ -233,8 +233,7 @@ class Reversible(AbstractInversion):
     def rewind(
         self, network: AbstractNetwork, final: Tensor, inputs: Tensor, noise: Tensor | None
     ) -> Float[Tensor, "batch time unit"]:
-        assert isinstance(network, ReversibleRNN)
-        return network.rewind(final, inputs, noise)
+        return cast(ReversibleRNN, network).rewind(final, inputs, noise)
 
 
 def _check_remembers(network: CTRNN | ReversibleRNN) -> None:

@@ -4,6 +4,7 @@ __all__ = ["Replay", "replayed"]
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -132,8 +133,7 @@ def replayed(
     with torch.no_grad(), single_threaded():
         key = None if network.sigma_rec == 0 else network.noise_key(generator)
         start = network.initial_state(len(inputs))
-        run = network.stretch(inputs, start, key, 0, record=True)
-        assert isinstance(run, Trajectory)
+        run = cast(Trajectory, network.stretch(inputs, start, key, 0, record=True))
         true = torch.cat([start[:, None], run.state], 1)
         kept = {k: true[:, k] for k in source.keeps(inputs.shape[1])}
         return source.replay(network, Experience(inputs, run.final, kept, key)), true
