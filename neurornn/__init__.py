@@ -4,15 +4,18 @@ __all__ = [
     "CTRNN",
     "Activation",
     "Dale",
+    "GatedMemory",
     "LearnedTau",
     "Objective",
     "Progress",
+    "ReversibleRNN",
     "Run",
     "TrainingDiverged",
     "TrainingResult",
     "TrialInfo",
     "Trials",
     "connectivity",
+    "reservoir",
     "rules",
     "simulate",
     "spectrum_report",
@@ -27,7 +30,10 @@ from neurornn.activations import Activation as Activation
 from neurornn.connectivity import Dale as Dale
 from neurornn.connectivity import spectrum_report as spectrum_report
 from neurornn.networks import CTRNN as CTRNN
+from neurornn.networks import GatedMemory as GatedMemory
 from neurornn.networks import LearnedTau as LearnedTau
+from neurornn.networks import ReversibleRNN as ReversibleRNN
+from neurornn.networks import reservoir as reservoir
 from neurornn.objective import Objective as Objective
 from neurornn.runs import Run as Run
 from neurornn.simulation import simulate as simulate
