@@ -101,7 +101,7 @@ def observed(study):
 
 
 def test_from_its_response_field_every_unit_prefers_choice_1(observed):
-    networks, prefers, found, (evidence, answer), _ = observed
+    _, prefers, found, (evidence, answer), _ = observed
     np.testing.assert_array_equal(found, prefers)
     for ds in (evidence, answer):
         counts = recordings.check(ds)
@@ -145,7 +145,7 @@ def test_numbers_of_rates_are_those_they_were_made_with(study, observed):
 
 def test_the_accumulator_gives_back_its_bound_and_the_time_that_is_not_decision(study):
     measures = study("lip_measures")
-    coherence, choice, right, decision = walks(6000, 3)
+    coherence, choice, right, decision = walks(3000, 3)
     ds = xr.Dataset({
         "coherence": ("trial", coherence, {"units": "%"}),
         "choice": ("trial", choice),
@@ -154,11 +154,13 @@ def test_the_accumulator_gives_back_its_bound_and_the_time_that_is_not_decision(
     })
     found = measures.behaved(ds)
     assert found.numbers["nondecision_ms"] == pytest.approx(300.0, abs=45.0)
-    assert found.numbers["nondecision_low"] < found.numbers["nondecision_ms"] < found.numbers["nondecision_high"]
+    assert (
+        found.numbers["nondecision_low"] < found.numbers["nondecision_ms"] < found.numbers["nondecision_high"]
+    )
     assert found.shape["bound"][0] ** 2 == pytest.approx(0.7**2, rel=0.35)  # steps of 20 ms overshoot
     assert found.numbers["weibull_threshold_low"] < found.numbers["weibull_threshold"]
     assert found.numbers["share_unanswered"] == 0.0
-    ds["choice"][:600] = 0
+    ds["choice"][:300] = 0
     assert measures.behaved(ds).numbers["share_unanswered"] == pytest.approx(0.1)
 
 
@@ -184,18 +186,18 @@ def written(study, observed, lip_spikes, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lip")
 
     def observe(run, folder, n_parts):
-        shifted = [
-            each.assign(rate=each["rate"] * (1.0 + 0.1 * run.seed), inputs=each["inputs"]) for each in views
+        rng = np.random.default_rng(run.seed)
+        trained = [each.assign(rate=each["rate"] * (1.0 + 0.1 * run.seed)) for each in views]
+        before = [
+            each.assign(rate=each["rate"] + 3.0 * rng.normal(size=each["rate"].shape)) for each in views
         ]
-        flat = [each.assign(rate=each["rate"] * 0.0 + 1.0 + 0.01 * each["unit"] + 0.1 * run.seed) for each in views]
-        return networks.Network(behaviour, networks.Observed(*shifted), networks.Observed(*flat))
+        return networks.Network(behaviour, networks.Observed(*trained), networks.Observed(*before))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lip, "observe", observe)
         patch.setattr(study("lip_measures"), "_N_BOOTSTRAP", 10)
         runs = [networks.Run(k) for k in (1, 2)]
         found = lip.study(runs, lip_spikes, folder, n_subsamples=2, n_splits=2, n_shuffles=4, n_bootstrap=4)
-        patch.setattr(lip, "observe", observe)
         again = lip.study(runs, lip_spikes, folder, n_subsamples=2, n_splits=2, n_shuffles=4, n_bootstrap=4)
     page.write(found, figures.draw(found), folder)
     return lip, found, again, folder

@@ -29,7 +29,7 @@ from tqdm import tqdm
 from neurornn import recordings
 from neurornn.analysis import compare
 
-FIRST_SEED = 11  # the settings were chosen by the behaviour of networks with seeds 1 and 2
+FIRST_SEED = 21  # the settings were chosen with networks of other seeds
 WINDOWS = {"evidence": (0.0, 200.0), "answer": (-200.0, 0.0)}  # ms
 SHARED, DIFFERENCES = "rates", "differences"
 """Rates as they are, and without the course that all conditions have in common."""

@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 import xarray as xr
 from lip_measures import BIN, BY, GRID, Behaviour, Neural, courses, interval
-from lip_networks import COHERENCES
+from lip_networks import ANSWER, COHERENCES, EVIDENCE
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -143,10 +143,11 @@ def _rates(networks: list[Neural], lip: Neural) -> Figure:
             )
         ax.axvline(0.0, color="0.75", linewidth=0.8, zorder=0)
     for ax, what in zip(axes, ("evidence", "evidence", "answer", "answer"), strict=True):
-        ax.set_xlabel(f"time from the {what} (ms)")
+        low, high = EVIDENCE if what == "evidence" else ANSWER
+        ax.set(xlabel=f"time from the {what} (ms)", xlim=(low, high))
     level = lip.numbers["level_in"]
     for ax in (axes[0], axes[2]):
-        ax.set(ylabel="rate / rate before answers into the field", ylim=(0, 1.32))
+        ax.set(ylabel="rate (levels)", ylim=(0, 1.32))
     for ax in (axes[1], axes[3]):
         ax.set(ylabel="firing rate (spikes/s)", ylim=(0, 1.32 * level))
     n_units = networks[0].evidence.sizes["unit"]
@@ -226,14 +227,16 @@ def _similarity(scores: Mapping[tuple[str, str], xr.Dataset]) -> Figure:
     for ax, result in zip(axes, scores.values(), strict=True):
         compare.plot(result, ax=ax)
         ax.axhline(0.0, color="0.8", linewidth=0.8, zorder=0)
-    legend = axes[0].get_legend()
-    handles, texts = legend.legend_handles, [each.get_text() for each in legend.get_texts()]
+    kept = dict(zip(*reversed(axes[0].get_legend_handles_labels()), strict=True))
     for ax in axes:
         ax.get_legend().remove()
         ax.tick_params(axis="x", labelsize=8.5)
+        ax.set_ylim(-0.28, 1.05)
     for ax in axes[1::2]:
         ax.set_ylabel("")
-    figure.legend(handles, texts, loc="outside upper center", ncols=len(texts), frameon=False, fontsize=9)
+    figure.legend(
+        kept.values(), kept.keys(), loc="outside upper center", ncols=len(kept), frameon=False, fontsize=9
+    )
     named = {"rates": "", "differences": ", shared course removed"}
     _letters(
         axes,
@@ -289,7 +292,7 @@ def _trajectories(view: tuple[xr.Dataset, xr.Dataset]) -> Figure:
     low, high = network["time"].values[0], network["time"].values[-1] + BIN
     compare.plot_side_by_side(
         network.drop_vars("inputs"), brain, view="pca", by=BY, hue="coherence", style="choice",
-        window=(float(low), float(high)), min_trials=2, figure=figure,
+        window=(float(low), float(high)), bin_width=2 * BIN, min_trials=2, figure=figure,
     )  # fmt: skip
     for ax in figure.axes:
         ax.spines[["top", "right"]].set_visible(False)

@@ -178,7 +178,7 @@ def neural(observed: Observed, *, n_bootstrap: int = _N_BOOTSTRAP) -> Neural:
     sums = [_sums(mean) for mean in means]
     n = means[0].sizes["unit"]
     numbers = _numbers(*(each.of(np.ones(n)) for each in sums))
-    samples = []
+    samples: list[dict[str, float]] = []
     for k in range(n_bootstrap):
         weights = np.bincount((uniform_array(k, n) * n).astype(int), minlength=n).astype(float)
         samples.append(_numbers(*(each.of(weights) for each in sums)))
@@ -289,7 +289,8 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def relative(neural: Neural, name: str) -> tuple[float, float, float]:
-    """A number over the population's rate before choices into the response field, with its interval over units."""
-    level = "level_in"
-    low, high = interval(neural.spread[name] / neural.spread[level])
-    return neural.numbers[name] / neural.numbers[level], low, high
+    """A number over the population's rate before choices into the response field, with its interval over units, NaN without one."""
+    value, samples = neural.numbers[name] / neural.numbers["level_in"], neural.spread[name]
+    if not samples.size:
+        return value, np.nan, np.nan
+    return value, *interval(samples / neural.spread["level_in"])

@@ -166,6 +166,7 @@ def _simulated(run: Run, networks: list[CTRNN], keys: list[str]) -> Iterator[tup
 def _binned(ds: xr.Dataset, rows: dict[str, Any]) -> xr.Dataset:
     made = recordings.binned(ds["rate"].values, ds["time"].values, **rows)
     made["rate"].attrs.update(units="1")
+    made["coherence"].attrs.update(units="%")
     left, right = (ds["inputs"].sel(input=f"motion_{side}").values for side in ("left", "right"))
     fixation = ds["inputs"].sel(input="fixation").values
     made["inputs"] = (("trial", "time", "input"), np.stack([fixation, right, left], -1))

@@ -89,7 +89,7 @@ def _parts(found: "Study") -> list[_Part]:
                     f"Rates around the evidence (top) and the answer (bottom), networks left and {n_units} neurons right, by the same "
                     "calls. Correct choices; all choices at 0 %. Each bin pools all trials of all units and is shown while half of the trials are "
                     "there. Every network unit has as its response field the target before whose choice it fires more, judged in other trials. "
-                    "Left, rates are divided by the rate in the last 40 ms before answers into the response field; right, the axis ends at the same multiple of it.",
+                    "Left, rates are divided by the rate in the last 40 ms before answers into the response field (a level); right, the axis ends at the same multiple of it.",
                 ),
                 (
                     "numbers",
@@ -111,7 +111,7 @@ def _parts(found: "Study") -> list[_Part]:
                 )
             ],
             rows=score_rows(found),
-            note="Means over networks; in brackets 95 % intervals: over networks, and over neurons. p: the largest of the networks. An asterisk marks a ceiling that is one half of the trials "
+            note="Means over networks with 95 % intervals. p: the largest of the networks; with 50 permutations it cannot be below 0.020. An asterisk marks a ceiling that is one half of the trials "
             "against the other, uncorrected: too low.",
             bullets=comparison_says(found),
         ),
@@ -127,7 +127,7 @@ def _parts(found: "Study") -> list[_Part]:
                 (
                     "trajectories",
                     "Population trajectories around the answer, network left and LIP right.",
-                    "Condition averages in the first two principal components of one network and of LIP, 200 ms before the answer. Ring: start. Square: end.",
+                    "Condition averages in the first two principal components of one network and of LIP, in the last 200 ms before the answer, in bins of 40 ms. Ring: start. Square: end.",
                 ),
             ],
         ),
@@ -185,11 +185,10 @@ def _html(found: "Study", parts: Sequence[_Part], to: Path) -> str:
 def _headline(found: "Study") -> dict[str, str]:
     numbers = {}
     for event in ("evidence", "answer"):
-        result = found.scores[event, "rates"]
-        one = result.sel(measure="linear predictivity")
-        numbers[f"predictivity from the {event} (ceiling {float(one['ceiling']):.2f})"] = (
-            f"{float(one['mean'].sel(quantity='trained')):.2f}"
-        )
+        one = found.scores[event, "rates"].sel(measure="RSA")
+        trained, untrained = (float(one["mean"].sel(quantity=each)) for each in ("trained", "untrained"))
+        label = f"RSA from the {event} (untrained {untrained:.2f}, ceiling {float(one['ceiling']):.2f})"
+        numbers[label] = f"{trained:.2f}"
     threshold = [each.numbers["weibull_threshold"] for each in found.networks.values()]
     monkey = [each.numbers["weibull_threshold"] for each in found.monkeys.values()]
     numbers["Weibull threshold of networks (%)"] = f"{min(threshold):.1f} - {max(threshold):.1f}"
@@ -208,8 +207,15 @@ def _body(part: _Part, to: Path) -> str:
     if part.rows:
         head, *rows = part.rows
         cells = "".join(f"<th>{escape(each)}</th>" for each in head) if any(head) else ""
-        pieces.append('<div style="overflow-x: auto"><table>' + (f"<tr>{cells}</tr>" if cells else ""))
-        pieces += ["<tr>" + "".join(f"<td>{_inline(each)}</td>" for each in row) + "</tr>" for row in rows]
+        style = ' style="white-space: nowrap; font-size: .84rem"' if any(head) else ""
+        pieces.append(
+            f'<div style="overflow-x: auto"><table{style}>' + (f"<tr>{cells}</tr>" if cells else "")
+        )
+        for row in rows:
+            if any(head) and row[0]:  # its first word in a line of its own
+                pieces.append(f'<tr><td colspan="{len(row)}">{_inline(row[0])}</td></tr>')
+            shown = ["", *row[1:]] if any(head) else row
+            pieces.append("<tr>" + "".join(f"<td>{_inline(each)}</td>" for each in shown) + "</tr>")
         pieces.append("</table></div>")
     if part.note:
         pieces.append(f"<p>{escape(part.note)}</p>")
@@ -221,7 +227,8 @@ def _body(part: _Part, to: Path) -> str:
 
 def _inline(text: str) -> str:
     """The little Markdown that is used: bold text and links."""
-    bold = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(text))
+    bold = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(text).replace("\\*", "*"))
+    bold = re.sub(r"`(.+?)`", r"<code>\1</code>", bold)
     return re.sub(r"\[([^\]]+)\]\((https?:[^)]+)\)", r'<a href="\2">\1</a>', bold)
 
 
