@@ -28,8 +28,16 @@ from neurornn.rules import (
     Stored,
 )
 from neurornn.rules._feedback import Given
-from neurornn.rules.replay import AbstractCredit, AbstractSource, InversionError, distance, replayed
+from neurornn.rules.replay import (
+    AbstractCredit,
+    AbstractSource,
+    Experience,
+    InversionError,
+    distance,
+    replayed,
+)
 from neurornn.rules.replay import _pair as pair
+from neurornn.rules.replay._fitted import fitted
 from neurornn.runs import Run
 from neurornn.testing import check_network, check_rule
 
@@ -317,6 +325,36 @@ def test_the_documented_range_is_what_comes_out(monkeypatch, kind):
     assert 0.05 < error / kept.error.item() < 20
 
 
+def test_a_way_back_through_fitted_weights():
+    """Regression finds them, also those a short run cannot tell apart as far as the run goes; noise it cannot tell from current."""
+    network = ReversibleRNN(3, 40, 2, tau=100.0, dt=10.0)
+    long, short = random_inputs(network, 30, n_trials=40), random_inputs(network, T, n_trials=1)
+    for inputs in (long, short):
+        past, true = replayed(Reversible(weights="fitted"), network, inputs)
+        assert distance(past.state, true).max() < 1e-7
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    trials = toy_trials(8, T, n_inputs=3, dt=10.0)
+    found = gradients_of(Replay(Reversible(weights="fitted")), network, trials)
+    assert_gradients_agree(found, gradients_of(BPTT(), network, trials), 1e-6)
+    assert all(torch.equal(network.state_dict()[name], value) for name, value in before.items())
+    network.sigma_rec = 0.1
+    noise = torch.Generator().manual_seed(0)
+    with pytest.raises(InversionError, match="40 of 40 trials"):
+        replayed(Reversible(weights="fitted"), network, long, generator=noise)
+    replayed(Reversible(), network, long, generator=noise)  # its own weights are the right ones
+
+
+def test_fitted_weights_are_those_of_the_network_if_the_run_shows_them():
+    network = random_pair(tau=100.0, dt=10.0)
+    inputs = random_inputs(network, 30, n_trials=40)
+    run = network(inputs)
+    state = torch.cat([network.initial_state(40)[:, None], run.state], 1)
+    with torch.no_grad():
+        twin = fitted(network, Experience(inputs, run.final, dict(enumerate(state.unbind(1))), None))
+    for name in ("W_AB", "W_BA", "W_in", "bias"):
+        torch.testing.assert_close(getattr(twin, name), getattr(network, name), rtol=1e-6, atol=1e-8)
+
+
 # Beyond the range
 
 
@@ -501,6 +539,8 @@ def test_refusals():
         Inverted(max_iterations=0)
     with pytest.raises(ValueError, match="'refuse' or 'recompute': got 'ignore'"):
         Inverted(on_failure="ignore")
+    with pytest.raises(ValueError, match="weights must be 'own' or 'fitted': got 'random'"):
+        Reversible(weights="random")
     with pytest.raises(ValueError, match="checkpoint_every"):
         Reversible(checkpoint_every=0)
     with pytest.raises(ValueError, match="gain must be finite and at least 0: got -1"):

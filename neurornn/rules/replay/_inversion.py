@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from neurornn import kernels
 from neurornn.networks import CTRNN, AbstractNetwork, ReversibleRNN
+from neurornn.rules.replay._fitted import fitted
 from neurornn.rules.replay._sources import AbstractSource, Experience, Replayed, distance
 
 
@@ -64,25 +65,50 @@ class AbstractInversion(AbstractSource):
             The state before each step.
         """
 
-    @override
-    def keeps(self, n_steps: int) -> Iterable[int]:
+    def checkpoints(self, n_steps: int) -> Iterable[int]:
+        """States that the replay starts anew from.
+
+        Args:
+            n_steps: Number of steps of the run.
+
+        Returns:
+            Their numbers.
+        """
         return (
             ()
             if self.checkpoint_every is None
             else range(self.checkpoint_every, n_steps, self.checkpoint_every)
         )
 
+    def runner(self, network: AbstractNetwork, experience: Experience) -> AbstractNetwork:
+        """The network that is run backwards.
+
+        Args:
+            network: The network.
+            experience: What its run left behind.
+
+        Returns:
+            The network itself, unless the way back has synapses of its own.
+        """
+        del experience
+        return network
+
+    @override
+    def keeps(self, n_steps: int) -> Iterable[int]:
+        return self.checkpoints(n_steps)
+
     @override
     def replay(self, network: AbstractNetwork, experience: Experience) -> Replayed:
         inputs, n_steps = experience.inputs, experience.n_steps
         start = network.initial_state(len(inputs)).detach()
-        known = {0: start} | {k: experience.kept[k] for k in self.keeps(n_steps)}
+        known = {0: start} | {k: experience.kept[k] for k in self.checkpoints(n_steps)}
+        backwards = self.runner(network, experience)
         marks, here, stop = sorted(known, reverse=True), experience.final, n_steps
         states, residuals, arrivals = [here[:, None]], [], []
         recomputed = torch.zeros(len(inputs), dtype=torch.bool, device=inputs.device)
         for first in marks:
             during, noise = inputs[:, first:stop], experience.noise(network, first, stop)
-            before = self.rewind(network, here, during, noise)
+            before = self.rewind(backwards, here, during, noise)
             after = torch.cat([before[:, 1:], here[:, None]], 1)
             residual = distance(_redone(network, before, during, noise), after)
             arrival = distance(before[:, 0], known[first])
@@ -207,18 +233,41 @@ class Reversible(AbstractInversion):
     See :meth:`~neurornn.networks.ReversibleRNN.invert`. No equation has to be solved, whatever the weights. Rounding errors grow
     from step to step all the same.
 
+    The way back takes away what the way forward has added, through synapses of the same strength. A brain has to find those: with
+    ``weights="fitted"`` they are the least-squares solution of the current into each unit, as it was during the run, on the
+    rates and inputs the unit receives, for each batch anew. Where the run explores too little they are not the forward weights, and they are good
+    for this run alone. With recurrent noise, which such a regression cannot tell from current, they are wrong, and the checks say how much.
+
     Attributes:
         tolerance: Largest relative error that passes.
         on_failure: What happens to trials beyond the tolerance: ``"refuse"`` or ``"recompute"``.
         checkpoint_every: Keep a state so many steps apart; None keeps none.
+        weights: ``"own"`` runs backwards through the weights of the network, ``"fitted"`` through others that a regression finds.
 
     Raises:
-        ValueError: If a number makes no sense.
+        ValueError: If a number or a name makes no sense.
     """
 
     tolerance: float = 1e-3
     on_failure: Literal["refuse", "recompute"] = "refuse"
     checkpoint_every: int | None = None
+    weights: Literal["own", "fitted"] = "own"
+
+    @override
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.weights not in ("own", "fitted"):
+            raise ValueError(f"weights must be 'own' or 'fitted': got {self.weights!r}.")
+
+    @override
+    def keeps(self, n_steps: int) -> Iterable[int]:
+        """With fitted weights every state: the regression sees each of them once, and the replay does not."""
+        return self.checkpoints(n_steps) if self.weights == "own" else range(n_steps + 1)
+
+    @override
+    def runner(self, network: AbstractNetwork, experience: Experience) -> AbstractNetwork:
+        pair = cast(ReversibleRNN, network)
+        return pair if self.weights == "own" else fitted(pair, experience)
 
     @override
     def check(self, network: AbstractNetwork) -> None:
