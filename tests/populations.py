@@ -3,7 +3,11 @@
 import numpy as np
 import xarray as xr
 
+from neurornn.analysis.similarity import RSA, HeldOutProcrustes, LinearCKA, LinearPredictivity
+
 N_CONDITIONS, N_BINS = 10, 8
+MEASURES = (LinearPredictivity(), HeldOutProcrustes(), LinearCKA(debiased=True), RSA())
+FEW = {"by": "stimulus", "n_subsamples": 4, "n_splits": 4, "n_shuffles": 40, "n_bootstrap": 20}
 
 
 def latents(seed, k=4, n_conditions=N_CONDITIONS, n_bins=N_BINS):
@@ -43,3 +47,7 @@ def one_unit_a_session(ds, seed=0):
     for unit in range(rate.shape[2]):
         rate[rng.permutation(len(rate))[: len(rate) // 2], :, unit] = np.nan
     return ds.assign(rate=(("trial", "time", "unit"), rate))
+
+
+S = mixed(latents(0), 20, 1)  # the true rates of 20 units
+OTHER = mixed(latents(5), 20, 6)  # those of a circuit that does something else
