@@ -18,7 +18,7 @@ _Work: TypeAlias = Callable[[int, int], None]
 _Answers: TypeAlias = "SimpleQueue[BaseException | None]"
 _Tasks: TypeAlias = "SimpleQueue[tuple[_Work, int, int, _Answers]]"
 
-_WORTH: Final = 3e5  # nanoseconds of work that justify waking another thread, which takes a sixth of that
+_WORTH: Final = 1e5  # nanoseconds of work that justify waking another thread, which takes a quarter of that
 _helpers: dict[int, tuple[_Tasks, list[threading.Thread]]] = {}  # by process: threads do not survive a fork
 _lock = threading.Lock()
 

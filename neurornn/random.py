@@ -15,9 +15,11 @@ __all__ = [
     "uniform_array",
 ]
 
+import contextlib
 import hashlib
 import math
 import operator
+import sys
 
 import numpy as np
 import torch
@@ -27,6 +29,7 @@ from scipy.special import ndtri
 _WEYL = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
+_FEW = 2**14  # numbers that are drawn before a compiler is imported
 
 
 def derive_seed(seed: int, *path: str | int) -> int:
@@ -92,18 +95,12 @@ def counter_uniform(key: int, counter: NDArray[np.uint64]) -> NDArray[np.float64
         >>> bool(abs(u.mean() - 0.5) < 0.005)
         True
     """
-    z = np.multiply(counter, _WEYL, dtype=np.uint64)
-    z += np.uint64(key)
-    z ^= z >> np.uint64(30)
-    z *= _MIX_1
-    z ^= z >> np.uint64(27)
-    z *= _MIX_2
-    z ^= z >> np.uint64(31)
-    z >>= np.uint64(12)  # with one bit more, adding a half would round the largest number up to 1
-    u = z.astype(np.float64)
-    u += 0.5
-    u *= 2.0**-52
-    return u
+    if counter.size >= _FEW or "neurornn.kernels._cpu" in sys.modules:
+        with contextlib.suppress(ImportError):
+            from neurornn.kernels._cpu import drawn_uniforms  # the compiler is slow to import
+
+            return drawn_uniforms(key, np.asarray(counter, dtype=np.uint64))
+    return _plain_uniforms(key, counter)
 
 
 def counter_normal(key: int, counter: NDArray[np.uint64]) -> NDArray[np.float64]:
@@ -175,3 +172,19 @@ def normal_array(key: int, *shape: int) -> NDArray[np.float64]:
 
 def _counters(shape: tuple[int, ...]) -> NDArray[np.uint64]:
     return np.arange(math.prod(shape), dtype=np.uint64).reshape(shape)
+
+
+def _plain_uniforms(key: int, counter: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """The same in NumPy, bit by bit."""
+    z = np.multiply(counter, _WEYL, dtype=np.uint64)
+    z += np.uint64(key)
+    z ^= z >> np.uint64(30)
+    z *= _MIX_1
+    z ^= z >> np.uint64(27)
+    z *= _MIX_2
+    z ^= z >> np.uint64(31)
+    z >>= np.uint64(12)  # with one bit more, adding a half would round the largest number up to 1
+    u = z.astype(np.float64)
+    u += 0.5
+    u *= 2.0**-52
+    return u

@@ -90,19 +90,15 @@ class Trials:
                     f"{name} covers {shape[0]} trials x {shape[1]} steps but inputs covers "
                     f"{self.inputs.shape[0]} x {self.inputs.shape[1]}. All three must agree."
                 )
-        if not math.isfinite(_reduced(np.add, self.targets)) and not bool(
-            torch.isfinite(self.targets).all()
-        ):  # the sum is quicker
+        if not all(map(math.isfinite, _range(self.targets))):
             raise ValueError(
                 "targets must be finite, masked steps included: 0 times NaN is NaN and would reach every gradient. "
                 "Where there is no target, put 0 there and in the mask."
             )
-        fits = math.isfinite(_reduced(np.add, self.mask)) and (
-            self.mask.numel() == 0 or _reduced(np.minimum, self.mask) >= 0
-        )
-        if not fits and not bool((torch.isfinite(self.mask) & (self.mask >= 0)).all()):
+        low, high = _range(self.mask)
+        if not 0 <= low <= high < math.inf:
             raise ValueError(
-                f"mask must be finite and at least 0: its smallest value is {self.mask.min().item():g}. "
+                f"mask must be finite and at least 0: its smallest value is {low:g}. "
                 "Give 0 to the steps that do not count."
             )
         for name, names, size in (
@@ -111,13 +107,14 @@ class Trials:
         ):
             if len(names) != size:
                 raise ValueError(f"info.{name} has {len(names)} names for {size} channels: {names}.")
+        n_trials = self.n_trials
         for name, values in self.conditions.items():
-            if np.shape(values) != (self.n_trials,):
+            if values.shape != (n_trials,):
                 raise ValueError(
                     f"Condition '{name}' has shape {np.shape(values)}: one value per trial, ({self.n_trials},), is needed."
                 )
         for name, bounds in self.epochs.items():
-            if np.shape(bounds) != (self.n_trials, 2):
+            if bounds.shape != (n_trials, 2):
                 raise ValueError(
                     f"Epoch '{name}' has shape {np.shape(bounds)}: a start and an end per trial, "
                     f"({self.n_trials}, 2), are needed."
@@ -210,8 +207,12 @@ class Trials:
         )
 
 
-def _reduced(by: np.ufunc, values: Tensor) -> float:
-    """Sum or minimum; NumPy does it on one thread, and a batch is too small to wait for a second."""
+def _range(values: Tensor) -> tuple[float, float]:
+    """Smallest and largest value, NaN if one is; NumPy does it on one thread, and a batch is too small to wait for a second."""
+    if values.numel() == 0:
+        return 0.0, 0.0
     if values.device.type == "cpu" and values.dtype in {torch.float32, torch.float64}:
-        return float(by.reduce(values.detach().numpy(), axis=None))
-    return float(values.sum() if by is np.add else values.min())
+        array = values.detach().numpy()
+        return float(np.minimum.reduce(array, axis=None)), float(np.maximum.reduce(array, axis=None))
+    low, high = values.aminmax()
+    return float(low), float(high)

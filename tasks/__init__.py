@@ -137,7 +137,6 @@ from neurornn.tasks._decoding import angle_of as angle_of
 from neurornn.tasks._decoding import angular_error as angular_error
 from neurornn.tasks._draws import TrialDraws as TrialDraws
 from neurornn.tasks._encoders import cosine as cosine
-from neurornn.tasks._encoders import held as held
 from neurornn.tasks._encoders import one_hot as one_hot
 from neurornn.tasks._encoders import opposed as opposed
 from neurornn.tasks._encoders import ring as ring
@@ -145,6 +144,7 @@ from neurornn.tasks._epochs import Epochs as Epochs
 from neurornn.tasks._events import count_events as count_events
 from neurornn.tasks._events import event_times as event_times
 from neurornn.tasks._gymnasium import to_gymnasium as to_gymnasium
+from neurornn.tasks._held import held as held
 from neurornn.tasks._neurogym import NEUROGYM_EXCEPTIONS as NEUROGYM_EXCEPTIONS
 from neurornn.tasks._neurogym import from_neurogym as from_neurogym
 from neurornn.tasks._neurogym import neurogym_ids as neurogym_ids

@@ -6,13 +6,17 @@ stream named after it, and its value is computed from (seed, task, stream, trial
 
 __all__ = ["Split", "TrialDraws"]
 
+import functools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neurornn._channels import Noise
 from neurornn.random import counter_uniform, derive_seed, normal_traces
+from neurornn.tasks._epochs import repeated
 from neurornn.tasks._given import check_known, replacement
 from neurornn.tasks._timing import Choice, Fixed, Timing, as_timing, to_steps
 
@@ -193,11 +197,21 @@ class TrialDraws:
             optional: Whether the epoch may have length 0.
 
         Returns:
-            A number of steps for each trial.
+            A number of steps for each trial; a fixed one is an array to look at and not to write to.
 
         Raises:
             ValueError: If a duration is shorter than one step or not finite.
         """
+        if (
+            isinstance(timing, float | int)
+            and not isinstance(timing, bool)
+            and (self.dt <= timing < math.inf or (optional and timing == 0))
+            and name not in self.given
+        ):
+            steps = _fixed(float(timing), self.dt, self.n_trials)
+            self._claim(name)
+            self.names.append(name)
+            return steps
         timing = as_timing(timing)
         shortest = timing.lower
         if name in self.given:
@@ -208,9 +222,9 @@ class TrialDraws:
                 f"Reduce dt or lengthen '{name}'."
             )
         if isinstance(timing, Fixed) and name not in self.given:
-            self._key(name)  # refuses a name that was drawn before
+            self._claim(name)
             self.names.append(name)
-            return np.full(self.n_trials, to_steps(timing.value, self.dt))
+            return _fixed(timing.value, self.dt, self.n_trials)
         if isinstance(timing, Choice):
             ms = np.array(timing.values)[self._pick((name,), len(timing.values), True)]
         else:
@@ -234,7 +248,11 @@ class TrialDraws:
         """
         if not 0 <= probability <= 1:
             raise ValueError(f"The probability of '{name}' must lie in [0, 1]: got {probability}.")
-        happens = self._unit(name) < (0.0 if self.balanced else probability)
+        if self.balanced or probability == 0:
+            self._claim(name)
+            happens: NDArray[np.bool_] = np.zeros(self.n_trials, dtype=np.bool_)
+        else:
+            happens = self._unit(name) < probability
         return self._record(name, happens, "", np.array([False, True]))
 
     def coin(self, name: str) -> NDArray[np.float64]:
@@ -307,6 +325,23 @@ class TrialDraws:
         traces = [normal_traces(key, int(each[0]), each.size, n_channels, n_steps) for each in runs]
         return np.concatenate(traces).transpose(0, 2, 1) if len(traces) > 1 else traces[0].transpose(0, 2, 1)
 
+    def noise(self, name: str, scale: float, n_steps: int, n_channels: int = 1) -> Noise | None:
+        """Many normal numbers for each trial, the same as those of :meth:`normal`, to be drawn where they are added.
+
+        Args:
+            name: Name of the stream.
+            scale: Their standard deviation.
+            n_steps: Numbers along time.
+            n_channels: Numbers for each step.
+
+        Returns:
+            What :func:`laid_out` channels get to channels; None if the scale is 0.
+        """
+        if scale == 0:
+            return None
+        self._check_size(n_steps, n_channels)
+        return Noise(self._key(name), self.index, np.float32(scale))
+
     def check_given(self, derived: Iterable[str] = ()) -> None:
         """Refuse conditions that nothing was drawn for.
 
@@ -316,12 +351,15 @@ class TrialDraws:
         check_known(self.given, self.names, derived, self.task)
 
     def _unit(self, name: str) -> NDArray[np.float64]:
-        return counter_uniform(self._key(name), self.index.astype(np.uint64))
+        return counter_uniform(self._key(name), self.index.view(np.uint64))
 
-    def _key(self, name: str) -> int:
+    def _claim(self, name: str) -> None:
         if name in self._streams:
             raise ValueError(f"'{name}' was drawn twice: both would be the same numbers. Use two names.")
         self._streams.add(name)
+
+    def _key(self, name: str) -> int:
+        self._claim(name)
         split = () if self.split == "train" else (self.split,)
         return derive_seed(self.seed, "trials", self.task, name, *split)
 
@@ -360,3 +398,11 @@ class TrialDraws:
         if unit:
             self.units[name] = unit
         return values
+
+
+@functools.lru_cache(maxsize=256)
+def _fixed(ms: float, dt: float, n_trials: int) -> NDArray[np.int64]:
+    """Steps of a duration that all trials share; asked for in every batch."""
+    steps = repeated(np.array([to_steps(ms, dt)]), n_trials)
+    steps.flags.writeable = False
+    return steps

@@ -1,6 +1,6 @@
 """How a stimulus becomes the means of input channels."""
 
-__all__ = ["cosine", "held", "one_hot", "opposed", "ring"]
+__all__ = ["cosine", "one_hot", "opposed", "ring"]
 
 from collections.abc import Sequence
 from typing import Any
@@ -95,26 +95,3 @@ def one_hot(label: NDArray[Any], labels: Sequence[Any]) -> NDArray[np.float64]:
         [[0.0, 1.0], [1.0, 0.0]]
     """
     return (np.asarray(label)[..., None] == np.asarray(labels)).astype(np.float64)
-
-
-def held(values: NDArray[Any], during: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Values shown at some times and 0 at others, in single precision: less memory to move than a plain product.
-
-    Args:
-        values: One value for each trial ``(batch,)``, or for each trial and channel ``(batch, channel)``.
-        during: When they are shown, ``(batch, time)``.
-
-    Returns:
-        Channels ``(batch, time)`` or ``(batch, time, channel)``.
-
-    Raises:
-        ValueError: If the values have neither shape.
-
-    Examples:
-        >>> held(np.array([2.0]), np.array([[False, True, True]])).tolist()
-        [[0.0, 2.0, 2.0]]
-    """
-    short = np.asarray(values, dtype=np.float32)
-    if short.ndim not in {1, 2}:
-        raise ValueError(f"values must be (batch,) or (batch, channel): got shape {short.shape}.")
-    return short[:, None] * during if short.ndim == 1 else short[:, None] * during[..., None]

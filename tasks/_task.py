@@ -17,13 +17,15 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neurornn._channels import write_channels
 from neurornn.analysis.behaviour import AbstractMeasure, MeanBy
 from neurornn.recipe import Recipe
 from neurornn.tasks._analyse import drawn, measured
-from neurornn.tasks._channels import stacked
+from neurornn.tasks._channels import laid_out
 from neurornn.tasks._draws import Split, TrialDraws
 from neurornn.tasks._epochs import Epochs
 from neurornn.tasks._grid import grid_of
+from neurornn.tasks._held import Channel
 from neurornn.trials import TrialInfo, Trials
 
 if TYPE_CHECKING:
@@ -317,8 +319,8 @@ class AbstractTask(ABC):
         draws: TrialDraws,
         epochs: Epochs,
         *,
-        inputs: Mapping[str, NDArray[Any]],
-        targets: Mapping[str, NDArray[Any]],
+        inputs: Mapping[str, Channel],
+        targets: Mapping[str, Channel],
         mask: NDArray[Any],
         conditions: Mapping[str, NDArray[Any]] | None = None,
         units: Mapping[str, str] | None = None,
@@ -338,26 +340,27 @@ class AbstractTask(ABC):
         Returns:
             The trials.
         """
-        u = stacked("input", inputs, self.input_names, epochs)
-        if self.sigma_in > 0:
-            noise = draws.normal("input noise", epochs.n_steps, self.n_inputs)
-            noise *= np.float32(self.sigma_in * math.sqrt(2 * _NOISE_TAU / self.dt))
-            u += noise
-        y = stacked("target", targets, self.output_names, epochs)
-        weight = np.array(np.broadcast_to(mask, u.shape[:2]), dtype=np.float32)
-        if epochs.padded:
-            inside = epochs.valid.astype(np.float32)
-            u *= inside[..., None]
-            y *= inside[..., None]
-            weight *= inside
+        noise = draws.noise("input noise", self._noise_scale, epochs.n_steps, self.n_inputs)
+        blocks = (
+            laid_out("input", inputs, self.input_names, epochs),
+            laid_out("target", targets, self.output_names, epochs),
+            laid_out("mask", {"mask": mask}, ("mask",), epochs),
+        )
+        write_channels(blocks, noise, epochs.total if epochs.padded else None)
+        u, y, weight = (each.out for each in blocks)
         return Trials(
             inputs=torch.from_numpy(u),
             targets=torch.from_numpy(y),
-            mask=torch.from_numpy(weight),
+            mask=torch.from_numpy(weight[..., 0]),
             conditions={**draws.conditions, **(conditions or {})},
             epochs=epochs.bounds,
             info=self._info(draws, units),
         )
+
+    @property
+    def _noise_scale(self) -> float:
+        """Standard deviation of the input noise in one step."""
+        return self.sigma_in * math.sqrt(2 * _NOISE_TAU / self.dt)
 
     def _info(self, draws: TrialDraws, units: Mapping[str, str] | None = None) -> TrialInfo:
         """What the trials say about themselves; ``units`` are those of conditions that follow from the drawn ones."""

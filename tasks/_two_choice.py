@@ -16,7 +16,8 @@ from typing_extensions import override
 
 from neurornn.tasks._behaviour import check_grace, check_levels, choice_behaviour, epoch_average
 from neurornn.tasks._draws import TrialDraws
-from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._epochs import Epochs, either
+from neurornn.tasks._held import Channel, held
 from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import Timing
 from neurornn.trials import Trials
@@ -75,7 +76,7 @@ class AbstractTwoChoice(AbstractTask, ABC):
         draws: TrialDraws,
         epochs: Epochs,
         *,
-        inputs: Mapping[str, NDArray[Any]],
+        inputs: Mapping[str, Channel],
         correct_choice: NDArray[np.int64],
         conditions: Mapping[str, NDArray[Any]] | None = None,
         units: Mapping[str, str] | None = None,
@@ -96,38 +97,41 @@ class AbstractTwoChoice(AbstractTask, ABC):
         Raises:
             ValueError: If a decision epoch is not longer than the grace period.
         """
-        deciding, judged = epochs.during("decision"), epochs.during("decision", after=self.grace)
-        if not judged.any(axis=1).all():
+        deciding = epochs.during("decision")
+        if not epochs.outlasts("decision", self.grace):
             raise ValueError(
                 f"Every decision epoch must outlast the grace period of {self.grace:g} ms: lengthen 'decision'."
             )
-        chosen = [deciding & (correct_choice == side)[:, None] for side in (-1, 1)]
-        catch = (correct_choice == 0)[:, None]
+        mask = either(epochs.during("fixation"), epochs.during("decision", after=self.grace))
+        if not correct_choice.all():
+            mask = mask | (correct_choice == 0)[:, None]
         return self._assemble(
             draws,
             epochs,
             inputs=inputs,
             targets={
-                name: np.where(each, np.float32(self.high), np.float32(self.low))
-                for name, each in zip(self.output_names, chosen, strict=True)
+                name: held(np.where(correct_choice == side, self.high, self.low), deciding, self.low)
+                for name, side in zip(self.output_names, (-1, 1), strict=True)
             },
-            mask=epochs.during("fixation") | judged | catch,
+            mask=mask,
             conditions={"correct_choice": correct_choice, **(conditions or {})},
             units=units,
         )
 
 
-def side_of(signal: NDArray[np.float64], tie: NDArray[np.float64]) -> NDArray[np.int64]:
+def side_of(signal: NDArray[np.float64], draws: TrialDraws) -> NDArray[np.int64]:
     """Side of a signed signal; a signal of 0 goes to the side of a coin.
 
     Args:
         signal: Signed signal.
-        tie: +1 or -1 for each trial.
+        draws: Random quantities, among them the coin.
 
     Returns:
         +1 or -1 for each trial.
     """
-    return np.where(signal == 0, tie, np.sign(signal)).astype(np.int64)
+    side = np.sign(signal).astype(np.int64)
+    tied = side == 0
+    return np.where(tied, draws.coin("tie"), side).astype(np.int64) if tied.any() else side
 
 
 def check_strengths(name: str, values: Sequence[float]) -> None:

@@ -15,6 +15,7 @@ from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import cosine, one_hot
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held
 from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import as_timing
@@ -95,7 +96,7 @@ class MultiCycle(AbstractOscillation):
         return self._assemble(
             draws,
             epochs,
-            inputs={"cues": cue[:, None] * epochs.pulse("oscillate", self.pulse)[..., None]},
+            inputs={"cues": held(cue, epochs.pulse("oscillate", self.pulse))},
             targets={"cycle": cosine(angle) * epochs.during("oscillate")[..., None]},
             mask=epochs.valid,
             units={"produced_frequency": "Hz", "phase_error": "degree"},

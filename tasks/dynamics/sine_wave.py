@@ -15,6 +15,7 @@ from typing_extensions import override
 from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held
 from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import as_timing
@@ -84,7 +85,7 @@ class SineWave(AbstractOscillation):
         return self._assemble(
             draws,
             epochs,
-            inputs={"frequency": self._level(frequency)[:, None] * shown},
+            inputs={"frequency": held(self._level(frequency), shown)},
             targets={"wave": np.sin(2 * np.pi * turns) * shown},
             mask=epochs.valid,
             units={"produced_frequency": "Hz", "phase_error": "degree"},

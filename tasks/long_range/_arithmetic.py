@@ -17,6 +17,7 @@ from typing_extensions import override
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, MeanInBins
 from neurornn.tasks._behaviour import epoch_average
 from neurornn.tasks._draws import TrialDraws
+from neurornn.tasks._held import held
 from neurornn.tasks.long_range._symbols import AbstractSymbolTask, place_in, whole
 from neurornn.trials import Trials
 
@@ -79,7 +80,7 @@ class AbstractArithmetic(AbstractSymbolTask, ABC):
                 name: self._shown(each, epochs) * epochs.valid
                 for name, each in (("number", number), ("mark", mark))
             },
-            targets={"answer": answer[:, None] * epochs.during("answer")[..., None]},
+            targets={"answer": held(answer, epochs.during("answer"))},
             mask=epochs.during("answer"),
             conditions={"first": first, "second": second, "lag": length - 1 - first},
             units={name: "symbols" for name in ("length", "first", "second", "lag")},

@@ -17,6 +17,7 @@ from typing_extensions import override
 from neurornn.analysis.behaviour import AbstractMeasure, Accuracy
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
+from neurornn.tasks._held import held
 from neurornn.tasks._registry import register
 from neurornn.tasks.long_range._symbols import AbstractSymbolTask, answered
 from neurornn.trials import Trials
@@ -132,7 +133,7 @@ class RowImages(AbstractSymbolTask):
         rows = images[image, self.skip_rows :] / images.max()
         one = np.ones(draws.n_trials, dtype=np.int64)
         epochs = self._lay_out({"rows": one * (rows.shape[1] - 1), "answer": one})
-        answer = one_hot(label, known.tolist())[:, None] * epochs.during("answer")[..., None]
+        answer = held(one_hot(label, known.tolist()), epochs.during("answer"))
         return self._assemble(
             draws,
             epochs,

@@ -20,6 +20,7 @@ from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, MeanInBins
 from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
+from neurornn.tasks._held import held
 from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks.long_range._arithmetic import check_length, lengths
@@ -104,9 +105,7 @@ class AbstractTemporalOrder(AbstractSymbolTask, ABC):
             draws,
             epochs,
             inputs={"symbols": shown},
-            targets={
-                "answer": one_hot(code, range(self.n_outputs))[:, None] * epochs.during("answer")[..., None]
-            },
+            targets={"answer": held(one_hot(code, range(self.n_outputs)), epochs.during("answer"))},
             mask=epochs.during("answer"),
             conditions={**places, "lag": end - places["first"]},
             units={name: "symbols" for name in ("length", "lag", *places)},

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import Held, held, summed
 from neurornn.tasks._timing import Timing
 
 
@@ -51,7 +52,7 @@ def list_epochs(
     )
 
 
-def played(epochs: Epochs, prefix: str, values: NDArray[np.float64], **options: float) -> NDArray[np.float64]:
+def played(epochs: Epochs, prefix: str, values: NDArray[np.float64], **options: float) -> Held:
     """Values of each item during its epoch, and 0 elsewhere.
 
     Args:
@@ -63,10 +64,10 @@ def played(epochs: Epochs, prefix: str, values: NDArray[np.float64], **options: 
     Returns:
         Channels ``(batch, time, channel)``.
     """
-    out = np.zeros((epochs.n_trials, epochs.n_steps, values.shape[2]))
-    for k in range(values.shape[1]):
-        out += values[:, k, None] * epochs.during(f"{prefix}_{k + 1}", **options)[..., None]
-    return out
+    shown = (
+        held(values[:, k], epochs.during(f"{prefix}_{k + 1}", **options)) for k in range(values.shape[1])
+    )
+    return summed(shown)
 
 
 def check_lengths(name: str, lengths: Sequence[int], most: int | None = None) -> None:

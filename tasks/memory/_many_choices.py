@@ -16,6 +16,7 @@ from typing_extensions import override
 from neurornn.tasks._behaviour import as_array, check_grace, check_levels, window
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import Channel
 from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import Timing
 from neurornn.trials import Trials
@@ -71,7 +72,7 @@ class AbstractManyChoices(AbstractTask, ABC):
         draws: TrialDraws,
         epochs: Epochs,
         *,
-        inputs: Mapping[str, NDArray[Any]],
+        inputs: Mapping[str, Channel],
         asked: NDArray[np.int64],
         conditions: Mapping[str, NDArray[Any]] | None = None,
         units: Mapping[str, str] | None = None,

@@ -19,6 +19,7 @@ from neurornn.tasks._decoding import angular_error
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import ring
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import Channel, held
 from neurornn.tasks._timing import Timing
 from neurornn.tasks._two_choice import AbstractTwoChoice
 from neurornn.trials import Trials
@@ -112,13 +113,12 @@ class AbstractDelayedMatch(AbstractTwoChoice, ABC):
             },
         )
         before = epochs.before("decision")
-        bumps = (
-            ring(sample, self.n_ring)[:, None] * epochs.during("sample")[..., None]
-            + ring(test, self.n_ring)[:, None] * epochs.during("test")[..., None]
+        bumps = held(ring(sample, self.n_ring), epochs.during("sample")) + held(
+            ring(test, self.n_ring), epochs.during("test")
         )
-        inputs: dict[str, NDArray[Any]] = {"fixation": before, "ring": bumps}
+        inputs: dict[str, Channel] = {"fixation": before, "ring": bumps}
         if cue is not None:
-            inputs["cue"] = cue[:, None] * before[..., None]
+            inputs["cue"] = held(cue, before)
         return self._decide(
             draws,
             epochs,

@@ -18,6 +18,7 @@ from neurornn.tasks._codes import AbstractDirectionCode, RingCode
 from neurornn.tasks._decoding import angular_error
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import Channel
 from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import Timing, to_steps
 from neurornn.trials import Trials
@@ -73,7 +74,7 @@ class AbstractRingResponse(AbstractTask, ABC):
         draws: TrialDraws,
         epochs: Epochs,
         *,
-        inputs: Mapping[str, NDArray[Any]],
+        inputs: Mapping[str, Channel],
         direction: NDArray[np.float64],
         conditions: Mapping[str, NDArray[Any]] | None = None,
         units: Mapping[str, str] | None = None,
@@ -95,7 +96,7 @@ class AbstractRingResponse(AbstractTask, ABC):
             ValueError: If a response epoch is not longer than the grace period.
         """
         pointing, judged = epochs.during("response"), epochs.during("response", after=self.grace)
-        if not judged.any(axis=1).all():
+        if not epochs.outlasts("response", self.grace):
             raise ValueError(
                 f"Every response epoch must outlast the grace period of {self.grace:g} ms: lengthen 'response'."
             )

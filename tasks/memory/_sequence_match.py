@@ -17,6 +17,7 @@ from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, SerialPositio
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import ring
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held
 from neurornn.tasks._timing import Timing
 from neurornn.tasks.memory._many_choices import AbstractManyChoices
 from neurornn.tasks.memory._match import check_ring, ring_names
@@ -102,9 +103,9 @@ class AbstractSequenceMatch(AbstractManyChoices, ABC):
             steps[f"test_{k + 1}"] = np.where(reached[:, k], shown, 0)
             steps[f"decision_{k + 1}"] = np.where(reached[:, k], decision, 0)
         epochs = Epochs(self.dt, steps)
-        bumps = ring(sample, self.n_ring)[:, None] * epochs.during("sample")[..., None]
+        bumps = held(ring(sample, self.n_ring), epochs.during("sample"))
         for k in range(self.n_tests):
-            bumps += ring(tests[:, k], self.n_ring)[:, None] * epochs.during(f"test_{k + 1}")[..., None]
+            bumps += held(ring(tests[:, k], self.n_ring), epochs.during(f"test_{k + 1}"))
         names = [f"test_direction_{k + 1}" for k in range(self.n_tests)]
         return self._ask(
             draws,

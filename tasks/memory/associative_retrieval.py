@@ -18,6 +18,7 @@ from neurornn.tasks._behaviour import check_grace, epoch_average
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held
 from neurornn.tasks._registry import register
 from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import Timing
@@ -115,13 +116,13 @@ class AssociativeRetrieval(AbstractTask):
         decision = draws.duration("decision", self.decision)
         epochs = Epochs(self.dt, {**steps, "question": 2 * symbol, "query": symbol, "decision": decision})
         alphabet, numerals = range(self.n_letters), range(self.n_digits)
-        shown = one_hot(query, alphabet)[:, None] * epochs.during("query")[..., None]
+        shown = held(one_hot(query, alphabet), epochs.during("query"))
         counted = np.zeros((*shown.shape[:2], self.n_digits))
         for k in range(longest):
-            shown += one_hot(letters[:, k], alphabet)[:, None] * epochs.during(f"letter_{k + 1}")[..., None]
-            counted += one_hot(digits[:, k], numerals)[:, None] * epochs.during(f"digit_{k + 1}")[..., None]
+            shown += held(one_hot(letters[:, k], alphabet), epochs.during(f"letter_{k + 1}"))
+            counted += held(one_hot(digits[:, k], numerals), epochs.during(f"digit_{k + 1}"))
         judged = epochs.during("decision", after=self.grace)
-        if not judged.any(axis=1).all():
+        if not epochs.outlasts("decision", self.grace):
             raise ValueError(
                 f"Every decision epoch must outlast the grace period of {self.grace:g} ms: lengthen 'decision'."
             )
@@ -134,7 +135,7 @@ class AssociativeRetrieval(AbstractTask):
                 "digits": counted,
                 "question": epochs.during("question"),
             },
-            targets={"digits": one_hot(answer, numerals)[:, None] * epochs.during("decision")[..., None]},
+            targets={"digits": held(one_hot(answer, numerals), epochs.during("decision"))},
             mask=judged,
             conditions={
                 "lag": n - 1 - asked,

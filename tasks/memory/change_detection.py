@@ -15,6 +15,7 @@ from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, SignalDetecti
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing
 from neurornn.tasks._two_choice import AbstractTwoChoice
@@ -99,7 +100,7 @@ class ChangeDetection(AbstractTwoChoice):
         after = np.where(changed, (colour + other) % self.n_colours, colour)
         there = (rank < size[:, None])[..., None]
         sample, test = (
-            (one_hot(each, range(self.n_colours)) * there).reshape(draws.n_trials, 1, -1)
+            (one_hot(each, range(self.n_colours)) * there).reshape(draws.n_trials, -1)
             for each in (colour, after)
         )
         epochs = Epochs(
@@ -117,8 +118,8 @@ class ChangeDetection(AbstractTwoChoice):
             epochs,
             inputs={
                 "fixation": epochs.before("decision"),
-                "items": sample * epochs.during("sample")[..., None]
-                + test * epochs.during("test", "decision")[..., None],
+                "items": held(sample, epochs.during("sample"))
+                + held(test, epochs.during("test", "decision")),
             },
             correct_choice=np.where(change, 1, -1),
             conditions={"changed_place": np.where(change, order[:, 0] + 1, 0)},

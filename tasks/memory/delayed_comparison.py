@@ -15,8 +15,8 @@ from typing_extensions import override
 from neurornn.analysis.behaviour import AbstractMeasure, ContractionBias, PairAccuracy
 from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
-from neurornn.tasks._encoders import held
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held
 from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing
@@ -99,7 +99,7 @@ class DelayedComparison(AbstractTwoChoice):
                 "frequency_up": held(0.8 + rise, first) + held(0.8 + later, second),
                 "frequency_down": held(0.8 - rise, first) + held(0.8 - later, second),
             },
-            correct_choice=side_of(f2 - f1, draws.coin("tie")),
+            correct_choice=side_of(f2 - f1, draws),
         )
 
     def _contrast(self, frequency: NDArray[np.float64]) -> NDArray[np.float64]:

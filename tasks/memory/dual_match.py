@@ -16,6 +16,7 @@ from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot, ring
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held, summed
 from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing
@@ -116,26 +117,28 @@ class DualDelayedMatch(AbstractManyChoices):
             steps |= {f"delay_{k}": delay, f"cue_{k}": cue, f"test_{k}": test, f"decision_{k}": decision}
         epochs = Epochs(self.dt, steps)
 
-        tests, lures, told = [], [], np.zeros((epochs.n_trials, epochs.n_steps, 2))
-        probe = np.zeros((epochs.n_trials, epochs.n_steps, self.n_ring))
+        tests, lures = [], []
         for k in range(2):
             sought, other = (np.where(cues[k] == each, first, second) for each in (1, 2))
             lure = (draws.coin(f"lure_{k + 1}") > 0) & ~match[k]
             new = (first + turns[:, min(1 + k, self.n_directions - 2)]) % 360.0
             tests.append(np.where(match[k], sought, np.where(lure, other, new)))
             lures.append(lure)
-            probe += ring(tests[k], self.n_ring)[:, None] * epochs.during(f"test_{k + 1}")[..., None]
-            told += one_hot(cues[k], (1, 2))[:, None] * epochs.during(f"cue_{k + 1}")[..., None]
-        shown = epochs.during("sample")[..., None]
+        shown = epochs.during("sample")
         names = ("sample_2", "test_direction_1", "test_direction_2")
         return self._ask(
             draws,
             epochs,
             inputs={
-                "first": ring(first, self.n_ring)[:, None] * shown,
-                "second": ring(second, self.n_ring)[:, None] * shown,
-                "test": probe,
-                "cue": told,
+                "first": held(ring(first, self.n_ring), shown),
+                "second": held(ring(second, self.n_ring), shown),
+                "test": summed(
+                    held(ring(each, self.n_ring), epochs.during(f"test_{k + 1}"))
+                    for k, each in enumerate(tests)
+                ),
+                "cue": summed(
+                    held(one_hot(each, (1, 2)), epochs.during(f"cue_{k + 1}")) for k, each in enumerate(cues)
+                ),
             },
             asked=np.stack([np.where(each, 1, -1) for each in match], axis=1),
             conditions={

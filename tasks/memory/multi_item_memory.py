@@ -16,6 +16,7 @@ from neurornn.tasks._codes import AbstractDirectionCode, RingCode
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing
 from neurornn.tasks.memory._ring_response import AbstractRingResponse
@@ -115,7 +116,7 @@ class MultiItemMemory(AbstractRingResponse):
             epochs,
             inputs={
                 "items": items.reshape(draws.n_trials, 1, -1) * epochs.during("stimulus")[..., None],
-                "probe": target[:, None] * epochs.during("probe")[..., None],
+                "probe": held(target, epochs.during("probe")),
             },
             direction=direction,
             conditions={

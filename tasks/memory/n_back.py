@@ -16,6 +16,7 @@ from neurornn.analysis.behaviour import AbstractMeasure, MeanBy, SerialPosition,
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held, summed
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing
 from neurornn.tasks.memory._many_choices import AbstractManyChoices
@@ -109,12 +110,11 @@ class NBack(AbstractManyChoices):
         for k in range(self.n_stream):
             steps |= {f"item_{k + 1}": shown, f"decision_{k + 1}": decision}
         epochs = Epochs(self.dt, steps)
-        stream = np.zeros((epochs.n_trials, epochs.n_steps, self.n_items))
-        for k in range(self.n_stream):
-            stream += (
-                one_hot(items[:, k], range(self.n_items))[:, None] * epochs.during(f"item_{k + 1}")[..., None]
-            )
-        cue = one_hot(lag, self.lags)[:, None] * epochs.valid[..., None]
+        stream = summed(
+            held(one_hot(items[:, k], range(self.n_items)), epochs.during(f"item_{k + 1}"))
+            for k in range(self.n_stream)
+        )
+        cue = held(one_hot(lag, self.lags), epochs.valid)
         return self._ask(
             draws,
             epochs,

@@ -15,6 +15,7 @@ from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, SignalDetecti
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing
 from neurornn.tasks._two_choice import AbstractTwoChoice
@@ -96,8 +97,8 @@ class PairedAssociation(AbstractTwoChoice):
             epochs,
             inputs={
                 "fixation": epochs.before("decision"),
-                "samples": one_hot(sample, numbers)[:, None] * epochs.during("sample")[..., None],
-                "tests": one_hot(test, numbers)[:, None] * epochs.during("test")[..., None],
+                "samples": held(one_hot(sample, numbers), epochs.during("sample")),
+                "tests": held(one_hot(test, numbers), epochs.during("test")),
             },
             correct_choice=np.where(paired, 1, -1),
             conditions={"test": test},

@@ -14,6 +14,7 @@ from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, Diffusion, Dr
 from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held
 from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Choice, Timing
@@ -86,7 +87,7 @@ class RingMemory(AbstractRingResponse):
                 "response": draws.duration("response", self.response),
             },
         )
-        shown = self.code.encode(direction)[:, None] * epochs.during("stimulus")[..., None]
+        shown = held(self.code.encode(direction), epochs.during("stimulus"))
         return self._point(draws, epochs, inputs={"stimulus": shown}, direction=direction)
 
     @property

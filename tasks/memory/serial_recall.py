@@ -17,6 +17,7 @@ from neurornn.analysis.behaviour import AbstractMeasure, MeanBy, SerialPosition
 from neurornn.tasks._behaviour import as_array, window
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
+from neurornn.tasks._held import held
 from neurornn.tasks._registry import register
 from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import Timing, as_timing, to_steps
@@ -138,7 +139,7 @@ class SerialRecall(AbstractTask):
         for name in slots:
             pulses |= epochs.pulse(name, self.pulse) & epochs.during(name)
         there = np.arange(longest) < length[:, None]
-        cue = one_hot(order, self.orders)[:, None] * epochs.valid[..., None]
+        cue = held(one_hot(order, self.orders), epochs.valid)
         return self._assemble(
             draws,
             epochs,

@@ -18,6 +18,7 @@ from neurornn.tasks._behaviour import as_array, window
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held
 from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing, to_steps
@@ -106,9 +107,9 @@ class Sternberg(AbstractTwoChoice):
             },
         )
         digits = range(self.n_items)
-        channels = one_hot(probe, digits)[:, None] * epochs.during("decision")[..., None]
+        channels = held(one_hot(probe, digits), epochs.during("decision"))
         for k in range(longest):
-            channels += one_hot(items[:, k], digits)[:, None] * epochs.during(f"item_{k + 1}")[..., None]
+            channels += held(one_hot(items[:, k], digits), epochs.during(f"item_{k + 1}"))
         return self._decide(
             draws,
             epochs,

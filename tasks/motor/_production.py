@@ -19,6 +19,7 @@ from neurornn.tasks._behaviour import as_array
 from neurornn.tasks._crossing import crossing_time
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import Channel
 from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import Timing
 from neurornn.trials import Trials
@@ -88,7 +89,7 @@ class AbstractProduction(AbstractTask, ABC):
         epochs: Epochs,
         interval: NDArray[Any],
         *,
-        inputs: Mapping[str, NDArray[Any]],
+        inputs: Mapping[str, Channel],
         conditions: Mapping[str, NDArray[Any]] | None = None,
         units: Mapping[str, str] | None = None,
     ) -> Trials:

@@ -20,7 +20,8 @@ from neurornn.tasks._crossing import crossing_time
 from neurornn.tasks._decoding import angular_error
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
-from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._epochs import Epochs, either
+from neurornn.tasks._held import Channel, held
 from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import Timing
 from neurornn.trials import Trials
@@ -110,25 +111,25 @@ class AbstractSaccade(AbstractTask, ABC):
         )
         target = np.where(rule == "anti", stimulus + 180.0, stimulus) % 360.0
         answering, judged = epochs.during("response"), epochs.during("response", after=self.grace)
-        if not judged.any(axis=1).all():
+        if not epochs.outlasts("response", self.grace):
             raise ValueError(
                 f"Every response epoch must outlast the grace period of {self.grace:g} ms: lengthen 'response'."
             )
-        inputs = {
+        inputs: dict[str, Channel] = {
             "fixation": fixation,
-            "stimulus": self.code.encode(stimulus)[:, None] * shown[..., None],
+            "stimulus": held(self.code.encode(stimulus), shown),
         }
         if len(self.rules) > 1:
-            inputs["rules"] = one_hot(rule, self.rules)[:, None] * epochs.valid[..., None]
+            inputs["rules"] = held(one_hot(rule, self.rules), epochs.valid)
         return self._assemble(
             draws,
             epochs,
             inputs=inputs,
             targets={
                 "fixation": epochs.before("response"),
-                "saccade": self.code.encode(target)[:, None] * answering[..., None],
+                "saccade": held(self.code.encode(target), answering),
             },
-            mask=epochs.before("response") | judged,
+            mask=either(epochs.before("response"), judged),
             conditions={"target_direction": target},
             units={
                 "target_direction": "degree",

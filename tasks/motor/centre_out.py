@@ -27,6 +27,7 @@ from neurornn.tasks._behaviour import as_array, window
 from neurornn.tasks._codes import AbstractDirectionCode, RingCode
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held
 from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._task import AbstractTask
@@ -149,8 +150,7 @@ class CentreOut(AbstractTask):
             epochs,
             inputs={
                 "fixation": epochs.before("response"),
-                "target": self.code.encode(direction)[:, None]
-                * epochs.during("stimulus", "response")[..., None],
+                "target": held(self.code.encode(direction), epochs.during("stimulus", "response")),
             },
             targets={"hand": self.distance * along[..., None] * unit},
             mask=epochs.valid,

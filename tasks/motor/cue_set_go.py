@@ -14,6 +14,7 @@ from typing_extensions import override
 from neurornn.analysis.behaviour import AbstractMeasure, ProducedIntervals
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Choice, Timing, Uniform, as_timing
 from neurornn.tasks.motor._production import AbstractProduction, check_pulse
@@ -88,7 +89,7 @@ class CueSetGo(AbstractProduction):
             draws,
             epochs,
             interval * self.dt,
-            inputs={"cue": level[:, None] * shown, "set": epochs.pulse("produce", self.pulse)},
+            inputs={"cue": held(level, shown), "set": epochs.pulse("produce", self.pulse)},
         )
 
     @property

@@ -17,7 +17,8 @@ from neurornn.recipe import Recipe
 from neurornn.tasks._behaviour import as_array, check_grace, epoch_average, window
 from neurornn.tasks._crossing import crossing_time
 from neurornn.tasks._draws import TrialDraws
-from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._epochs import Epochs, either
+from neurornn.tasks._held import held
 from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._task import AbstractTask
@@ -82,9 +83,8 @@ class GoNogo(AbstractTask):
                 "decision": draws.duration("decision", self.decision),
             },
         )
-        shown, deciding = epochs.during("stimulus"), epochs.during("decision")
-        judged = epochs.during("decision", after=self.grace)
-        if not judged.any(axis=1).all():
+        shown, before = epochs.during("stimulus"), epochs.before("decision")
+        if not epochs.outlasts("decision", self.grace):
             raise ValueError(
                 f"Every decision epoch must outlast the grace period of {self.grace:g} ms: lengthen 'decision'."
             )
@@ -92,12 +92,12 @@ class GoNogo(AbstractTask):
             draws,
             epochs,
             inputs={
-                "fixation": epochs.before("decision"),
-                "go": shown & go[:, None],
-                "nogo": shown & ~go[:, None],
+                "fixation": before,
+                "go": held(go, shown),
+                "nogo": held(~go, shown),
             },
-            targets={"respond": deciding & go[:, None]},
-            mask=epochs.before("decision") | judged,
+            targets={"respond": held(go, epochs.during("decision"))},
+            mask=either(before, epochs.during("decision", after=self.grace)),
             conditions={"correct_choice": np.where(go, 1, -1)},
             units={"reaction_time": "ms"},
         )

@@ -81,7 +81,7 @@ class IntervalDiscrimination(AbstractTwoChoice):
                 "stimulus_1": epochs.during("first"),
                 "stimulus_2": epochs.during("second"),
             },
-            correct_choice=side_of(longer, draws.coin("tie")),
+            correct_choice=side_of(longer, draws),
             conditions={"difference": longer * self.dt},
             units={"difference": "ms"},
         )

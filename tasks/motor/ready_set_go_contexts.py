@@ -17,6 +17,7 @@ from neurornn.analysis.behaviour import AbstractMeasure, BayesianTiming, Produce
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Choice, Timing, to_steps
 from neurornn.tasks.motor._production import AbstractProduction, check_pulse
@@ -93,7 +94,7 @@ class ReadySetGoGains(AbstractProduction):
             inputs={
                 "ready": epochs.pulse("measure", self.pulse),
                 "set": epochs.pulse("produce", self.pulse),
-                "gains": cue[:, None] * epochs.valid[..., None],
+                "gains": held(cue, epochs.valid),
             },
         )
 
@@ -192,7 +193,7 @@ class ReadySetGoPriors(AbstractProduction):
             inputs={
                 "ready": epochs.pulse("measure", self.pulse),
                 "set": epochs.pulse("produce", self.pulse),
-                "priors": cue[:, None] * epochs.valid[..., None],
+                "priors": held(cue, epochs.valid),
             },
             conditions={"interval": interval * self.dt},
             units={"interval": "ms"},

@@ -18,6 +18,7 @@ from neurornn.tasks._behaviour import check_grace, epoch_average
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held
 from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._task import AbstractTask
@@ -114,7 +115,7 @@ class SequenceExecution(AbstractTask):
             places += moving * _SHOWN[present][:, None]
             present = visited[:, k]
             eye += moving * _PLACES[present][:, None]
-        cue = one_hot(sequence, range(1, n + 1))[:, None] * epochs.valid[..., None]
+        cue = held(one_hot(sequence, range(1, n + 1)), epochs.valid)
         return self._assemble(
             draws,
             epochs,

@@ -15,8 +15,9 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.tasks._draws import TrialDraws
-from neurornn.tasks._encoders import held, opposed
+from neurornn.tasks._encoders import opposed
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import Held, held
 from neurornn.tasks._timing import Timing
 from neurornn.tasks._two_choice import AbstractTwoChoice, check_strengths, side_of
 from neurornn.trials import Trials
@@ -41,20 +42,24 @@ def check_dots(coherences: tuple[float, ...], scale: float) -> None:
 
 
 def dots_inputs(
-    coherence: NDArray[np.float64], shown: NDArray[np.bool_], scale: float
-) -> Mapping[str, NDArray[np.float32]]:
+    coherence: NDArray[np.float64],
+    shown: NDArray[np.bool_],
+    scale: float,
+    given: NDArray[np.bool_] | bool = True,
+) -> Mapping[str, Held]:
     r"""Two channels that carry the motion, with means :math:`s (1 \mp c) / 2` while it is shown.
 
     Args:
         coherence: Signed coherence :math:`c` of each trial.
         shown: When the dots are shown, ``(batch, time)``.
         scale: Sum :math:`s` of both means.
+        given: Which trials show any.
 
     Returns:
         The channels ``"motion_left"`` and ``"motion_right"``.
     """
     left, right = opposed(coherence, scale)
-    return {"motion_left": held(left, shown), "motion_right": held(right, shown)}
+    return {"motion_left": held(left * given, shown), "motion_right": held(right * given, shown)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,15 +104,14 @@ class AbstractRandomDots(AbstractTwoChoice, ABC):
                 "decision": draws.duration("decision", self.decision),
             },
         )
-        shown = epochs.during("stimulus") & ~catch[:, None]
         return self._decide(
             draws,
             epochs,
             inputs={
-                "fixation": epochs.before("decision") | catch[:, None],
-                **dots_inputs(coherence, shown, self.scale),
+                "fixation": held(1.0, epochs.before("decision")) + held(catch, epochs.during("decision")),
+                **dots_inputs(coherence, epochs.during("stimulus"), self.scale, ~catch),
             },
-            correct_choice=np.where(catch, 0, side_of(coherence, draws.coin("tie"))),
+            correct_choice=np.where(catch, 0, side_of(coherence, draws)),
         )
 
     @override

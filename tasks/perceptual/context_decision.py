@@ -15,8 +15,9 @@ from typing_extensions import override
 from neurornn.analysis.behaviour import AbstractMeasure, ChoiceWeights, Psychometric
 from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
-from neurornn.tasks._encoders import held, opposed
+from neurornn.tasks._encoders import opposed
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing
 from neurornn.tasks._two_choice import AbstractTwoChoice, check_strengths, side_of
@@ -115,10 +116,10 @@ class ContextDecision(AbstractTwoChoice):
                 "motion_right": held(right, shown),
                 "colour_green": held(green, shown),
                 "colour_red": held(red, shown),
-                "context_motion": by_motion[:, None] & shown,
-                "context_colour": ~by_motion[:, None] & shown,
+                "context_motion": held(by_motion, shown),
+                "context_colour": held(~by_motion, shown),
             },
-            correct_choice=side_of(np.where(by_motion, motion, colour), draws.coin("tie")),
+            correct_choice=side_of(np.where(by_motion, motion, colour), draws),
             conditions={"congruent": motion * colour > 0},
         )
 

@@ -17,6 +17,7 @@ from neurornn.analysis.behaviour import AbstractMeasure, RelativeValue
 from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held
 from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing, Uniform
@@ -120,13 +121,13 @@ class EconomicChoice(AbstractTwoChoice):
             "left_quantity": np.where(a_left, n_a, n_b) / self.scale,
             "right_quantity": np.where(a_left, n_b, n_a) / self.scale,
         }
-        for_b = side_of(n_b - self.relative_value * n_a, draws.coin("tie"))
+        for_b = side_of(n_b - self.relative_value * n_a, draws)
         return self._decide(
             draws,
             epochs,
             inputs={
                 "fixation": epochs.before("decision"),
-                **{name: value[:, None] * shown for name, value in channels.items()},
+                **{name: held(value, shown) for name, value in channels.items()},
             },
             correct_choice=np.where(a_left, for_b, -for_b),
         )

@@ -17,6 +17,7 @@ from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._encoders import one_hot, opposed
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held
 from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing
@@ -119,16 +120,16 @@ class FlexibleCategorisation(AbstractTwoChoice):
             (("colour_green", "colour_red"), colour),
         ):
             for name, mean in zip(names, opposed(np.sin(np.deg2rad(angle)), self.scale), strict=True):
-                features[name] = mean[:, None] * shown
+                features[name] = held(mean, shown)
         return self._decide(
             draws,
             epochs,
             inputs={
                 "fixation": epochs.before("decision"),
-                "cues": one_hot(cue, _CUES)[:, None] * epochs.during("cue")[..., None],
+                "cues": held(one_hot(cue, _CUES), epochs.during("cue")),
                 **features,
             },
-            correct_choice=side_of(np.where(by_motion, motion, colour), draws.coin("tie")),
+            correct_choice=side_of(np.where(by_motion, motion, colour), draws),
             conditions={
                 "feature": np.where(by_motion, "motion", "colour"),
                 "congruent": motion * colour > 0,

@@ -17,6 +17,7 @@ from neurornn.analysis.behaviour import AbstractMeasure, Accuracy, OptimalCombin
 from neurornn.recipe import Recipe
 from neurornn.tasks._draws import TrialDraws
 from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._held import held
 from neurornn.tasks._recipes import INTEGRATORS
 from neurornn.tasks._registry import register
 from neurornn.tasks._timing import Timing
@@ -106,13 +107,16 @@ class MultisensoryDecision(AbstractTwoChoice):
         up, down = self._channels(rate)
         channels = {}
         for name in ("visual", "auditory"):
-            given = shown & np.isin(modality, (name, "both"))[:, None]
-            channels[f"{name}_up"], channels[f"{name}_down"] = up[:, None] * given, down[:, None] * given
+            given = np.isin(modality, (name, "both"))
+            channels[f"{name}_up"], channels[f"{name}_down"] = (
+                held(up * given, shown),
+                held(down * given, shown),
+            )
         return self._decide(
             draws,
             epochs,
             inputs={"fixation": epochs.before("decision"), **channels},
-            correct_choice=side_of(rate - self.boundary, draws.coin("tie")),
+            correct_choice=side_of(rate - self.boundary, draws),
         )
 
     @property

@@ -126,11 +126,11 @@ class PerceptualDecisionRT(AbstractTask):
             },
         )
         deciding, trained = epochs.during("stimulus"), epochs.during("stimulus", after=self.grace)
-        if not trained.any(axis=1).all():
+        if not epochs.outlasts("stimulus", self.grace):
             raise ValueError(
                 f"Every stimulus must outlast the grace period of {self.grace:g} ms: lengthen 'stimulus'."
             )
-        correct = np.where(catch, 0, side_of(coherence, draws.coin("tie")))
+        correct = np.where(catch, 0, side_of(coherence, draws))
         return self._assemble(
             draws,
             epochs,

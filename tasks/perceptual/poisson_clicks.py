@@ -115,7 +115,7 @@ class PoissonClicks(AbstractTwoChoice):
                 "fixation": epochs.before("decision"),
                 **{f"clicks_{side}": height * count for side, count in counts.items()},
             },
-            correct_choice=side_of((n_right - n_left).astype(np.float64), draws.coin("tie")),
+            correct_choice=side_of((n_right - n_left).astype(np.float64), draws),
             conditions={"n_left": n_left, "n_right": n_right, "click_difference": n_right - n_left},
         )
 

@@ -129,12 +129,12 @@ class PostDecisionWager(AbstractTask):
         )
         sure_from = epochs.stop["stimulus"] + draws.duration("sure_onset", self.sure_onset)
         deciding, judged = epochs.during("decision"), epochs.during("decision", after=self.grace)
-        if not judged.any(axis=1).all() or (sure_from > epochs.start["decision"]).any():
+        if not epochs.outlasts("decision", self.grace) or (sure_from > epochs.start["decision"]).any():
             raise ValueError(
                 f"The decision epoch must outlast the grace period of {self.grace:g} ms and the sure option come "
                 "before it: lengthen 'decision' or 'delay'."
             )
-        correct = side_of(coherence, draws.coin("tie"))
+        correct = side_of(coherence, draws)
         sure = (offered[:, None] & (epochs.step >= sure_from[:, None])) & epochs.valid
         reward = (correct == -1, correct == 1, self.sure_reward * offered)
         return self._assemble(

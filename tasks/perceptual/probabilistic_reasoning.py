@@ -103,7 +103,7 @@ class ProbabilisticReasoning(AbstractTwoChoice):
             },
         )
         log_ratio = np.round(weights.sum(axis=1), 9)  # no 1e-17 where the shapes cancel
-        correct = side_of(log_ratio, draws.coin("tie"))
+        correct = side_of(log_ratio, draws)
         p = 0.5 * (1.0 + np.tanh(0.5 * math.log(10.0) * log_ratio))
         rewarded = np.where(draws.uniforms("reward", 1)[:, 0, 0] < p, 1, -1)
         trials = self._decide(

@@ -106,8 +106,8 @@ class PulseAccumulation(AbstractTwoChoice):
         since = epochs.step - epochs.start["stimulus"][:, None]  # (batch, time)
         place = np.clip(np.searchsorted(onset, since, side="right") - 1, 0, None)
         on = epochs.during("stimulus") & (since - onset[place] < length)
-        shown = np.take_along_axis(there, place[..., None], axis=1) * on[..., None]
-        shown = shown * (self.pulse / (length * self.dt))
+        strength = self.pulse / (length * self.dt)
+        shown = np.take_along_axis(there, place[..., None], axis=1) * on[..., None] * strength
         n_left, n_right = (there[..., side].sum(axis=1) for side in (0, 1))
         return self._decide(
             draws,
@@ -117,7 +117,7 @@ class PulseAccumulation(AbstractTwoChoice):
                 "pulses_left": shown[..., 0],
                 "pulses_right": shown[..., 1],
             },
-            correct_choice=side_of((n_right - n_left).astype(np.float64), draws.coin("tie")),
+            correct_choice=side_of((n_right - n_left).astype(np.float64), draws),
             conditions={"n_left": n_left, "n_right": n_right, "pulse_difference": n_right - n_left},
         )
 

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
+from neurornn._channels import Block, write_channels
 from neurornn.tasks._behaviour import as_array, window
 from neurornn.tasks._codes import AbstractDirectionCode, RingCode
 from neurornn.tasks._decoding import angular_error
 from neurornn.tasks._draws import TrialDraws
-from neurornn.tasks._task import _NOISE_TAU, AbstractTask
+from neurornn.tasks._task import AbstractTask
 from neurornn.tasks._timing import to_steps
 from neurornn.tasks.suites._plan import Plan
 from neurornn.trials import Trials
@@ -163,8 +164,7 @@ class AbstractRingTask(AbstractTask):
             u[..., first_cue:] = cues[:, None]
         if self.sigma_in > 0:
             shared = TrialDraws(draws.seed, draws.index, dt=self.dt, task=_STREAM, split=draws.split)
-            noise = shared.normal("input noise", n_steps, self.n_inputs)
-            u += noise * np.float32(self.sigma_in * math.sqrt(2 * _NOISE_TAU / self.dt))
+            write_channels([Block(u)], shared.noise("input noise", self._noise_scale, n_steps, self.n_inputs))
         u *= valid[..., None]
 
         going = responding & ~np.isnan(plan.response)[:, None]

@@ -1,14 +1,16 @@
 """The time loop compiled for the processor at hand."""
 
-__all__ = ["drawn_normals", "prepare", "run_compiled"]
+__all__ = ["drawn_normals", "drawn_uniforms", "prepare", "run_compiled", "written_channels"]
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurornn._share import share
+from neurornn.kernels._cpu._channels import written_channels as written_channels
 from neurornn.kernels._cpu._function import run_compiled as run_compiled
 from neurornn.kernels._cpu._normal import fill
 from neurornn.kernels._cpu._prepare import prepare as prepare
+from neurornn.kernels._cpu._uniform import drawn_uniforms as drawn_uniforms
 from neurornn.kernels._cpu._workspace import lend
 
 

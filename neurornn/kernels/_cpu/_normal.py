@@ -1,6 +1,6 @@
 """Normal numbers in compiled code, drawn where they are used."""
 
-__all__ = ["draw", "fill"]
+__all__ = ["draw", "draw_few", "fill"]
 
 from typing import Any, Final, Self
 
@@ -13,7 +13,7 @@ from neurornn.kernels._cpu._vector import LANES, Builder, Vector, loop, pointer
 from neurornn.kernels._noise import normals
 
 _LANES: Final = LANES[4]
-_WORD: Final = ir.IntType(32)
+_WORD, _INDEX = ir.IntType(32), ir.IntType(64)
 
 
 class _Wide(Vector):
@@ -42,26 +42,57 @@ def draw(typing: Any, out: Any, n_groups: Any, step: Any, trial: Any, low: Any, 
     signature = types.void(out, types.intp, types.intp, types.intp, types.uint32, types.uint32)
 
     def code(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
-        address, groups, step, trial, low, high = arguments
-        index = ir.IntType(64)
-        upper = builder.lshr(trial, ir.Constant(index, 32))
-        step, trial, upper = (
-            Vector.splat(builder, builder.trunc(each, _WORD)) for each in (step, trial, upper)
-        )
-        low, high = Vector.splat(builder, low), Vector.splat(builder, high)
-        with loop(builder, builder.mul(groups, ir.Constant(index, 16)), _LANES) as j:
-            place = Vector.splat(builder, builder.trunc(j, _WORD))
-            place += Vector(builder, ir.Constant(place.value.type, list(range(_LANES))))
-            a, b, c, d, *key = (_Wide.of(each) for each in (place, step, trial, upper, low, high))
-            four = normals((a, b, c, d), (key[0], key[1]))
-            within = builder.and_(j, ir.Constant(index, 15))
-            start = builder.add(builder.mul(builder.sub(j, within), ir.Constant(index, 4)), within)
-            for word, numbers in enumerate(four):
-                at = builder.add(start, ir.Constant(index, 16 * word))
-                numbers.to_element(address.type.pointee).store(builder.gep(address, [at]))
+        address, groups, *counter = arguments
+        _groups(builder, address, ir.Constant(_INDEX, 0), groups, *counter)
         return context.get_dummy_value()
 
     return signature, code
+
+
+@intrinsic
+def draw_few(typing: Any, out: Any, n: Any, step: Any, trial: Any, low: Any, high: Any) -> Any:
+    """Write ``n`` numbers of one trial and step to an address, and more up to the next multiple of 32."""
+    signature = types.void(out, types.intp, types.intp, types.intp, types.uint32, types.uint32)
+
+    def code(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
+        address, n, step, trial, low, high = arguments
+        groups = builder.sdiv(builder.add(n, ir.Constant(_INDEX, 31)), ir.Constant(_INDEX, 64))
+        rest = builder.sub(n, builder.mul(groups, ir.Constant(_INDEX, 64)))
+        half = builder.zext(builder.icmp_signed(">", rest, ir.Constant(_INDEX, 0)), _INDEX)
+        _groups(builder, address, ir.Constant(_INDEX, 0), groups, step, trial, low, high)
+        _groups(builder, address, groups, half, step, trial, low, high, words=2)
+        return context.get_dummy_value()
+
+    return signature, code
+
+
+def _groups(
+    builder: Builder,
+    address: Any,
+    before: Any,
+    n: Any,
+    step: Any,
+    trial: Any,
+    low: Any,
+    high: Any,
+    words: int = 4,
+) -> None:
+    """Code that writes the first words of ``n`` groups, with so many before them."""
+    upper = builder.lshr(trial, ir.Constant(_INDEX, 32))
+    step, trial, upper = (Vector.splat(builder, builder.trunc(each, _WORD)) for each in (step, trial, upper))
+    low, high = Vector.splat(builder, low), Vector.splat(builder, high)
+    sixteen = ir.Constant(_INDEX, 16)
+    first = builder.mul(before, sixteen)
+    with loop(builder, builder.mul(n, sixteen), _LANES) as counted:
+        j = builder.add(first, counted)
+        place = Vector.splat(builder, builder.trunc(j, _WORD))
+        place += Vector(builder, ir.Constant(place.value.type, list(range(_LANES))))
+        a, b, c, d, *key = (_Wide.of(each) for each in (place, step, trial, upper, low, high))
+        within = builder.and_(j, ir.Constant(_INDEX, 15))
+        start = builder.add(builder.mul(builder.sub(j, within), ir.Constant(_INDEX, 4)), within)
+        for word, numbers in enumerate(normals((a, b, c, d), (key[0], key[1]))[:words]):
+            at = builder.add(start, ir.Constant(_INDEX, 16 * word))
+            numbers.to_element(address.type.pointee).store(builder.gep(address, [at]))
 
 
 @compiled
