@@ -24,11 +24,11 @@ def in_short(found: "Study") -> list[str]:
     late, early = found.scores["answer", "rates"], found.scores["evidence", "rates"]
     slope, flat = _against(found, "slope_in"), _against(found, "late_slope_in")
     return [
-        f"**Accuracy matches** (Weibull thresholds of {_span(network, 1)} % in the networks and {_span(monkey, 1)} % in the monkeys), because the noise of the "
+        f"**Accuracy is alike** (Weibull thresholds of {_span(network, 1)} % in the networks and {_span(monkey, 1)} % in the monkeys), because the noise of the "
         f"motion was chosen so. **Reaction times fall with coherence on both sides**, but those of the networks scatter more (standard deviation "
         f"{_span(spread[0], 0)} ms without motion, against {_span(spread[1], 0)} ms) and have {_gap(found)} ms less outside of the decision.",
         f"**In the last 200 ms before the answer** every trained network resembles LIP more than its untrained self in {_wins(late, 'untrained')}, and they come to "
-        f"{_shares(late)} of the ceiling where it is corrected.",
+        f"{_shares(late)} of the ceiling where it is corrected. Single neurons tell less: linear predictivity is {_three(late, 'linear predictivity')}.",
         f"**In the first 200 ms of the evidence** every trained network does so in {_wins(early, 'untrained')}: RSA {_three(early)}. {_without_course(found)}",
         f"Rates follow coherence on both sides (LIP {_lip(found, 'slope_in')} levels per 100 %; networks {slope}). LIP ends at one level whatever "
         f"the coherence was ({_lip(found, 'late_slope_in')} levels per 100 %); the networks {'too' if _agree(found, 'late_slope_in') else 'do not'} ({flat}).",
@@ -61,7 +61,7 @@ def behaviour_says(found: "Study") -> list[str]:
         f"**Spread does not match.** Standard deviations without motion: monkeys {_span(_each(monkeys, 'rt_sd_0'), 0)} ms, networks {_span(_each(networks, 'rt_sd_0'), 0)} ms; at 51.2 %: "
         f"{_span(_each(monkeys, 'rt_sd_51.2'), 0)} and {_span(_each(networks, 'rt_sd_51.2'), 0)} ms. Nothing hurries a network, whose motion lasts 2 s; "
         f"it leaves {_span([100 * each for each in _each(networks, 'share_unanswered')], 1)} % of the trials unanswered, and these are left out.",
-        f"Errors at 6.4 % take longer than correct choices by {_span(slower['monkeys'], 0)} ms in the monkeys and by {_span(slower['networks'], 0)} ms in the networks.",
+        f"Errors at 6.4 %, mean time less that of correct choices: monkeys {_span(slower['monkeys'], 0)} ms, networks {_span(slower['networks'], 0)} ms.",
     ]
 
 
@@ -163,7 +163,7 @@ def entered(found: "Study") -> list[list[str]]:
                 f"{used} of {int(result['n_units_recorded'])}; as many units of a network in each draw",
             ],
             [
-                f"recorded trials, from the {event}",
+                f"recorded trials of all neurons, from the {event}",
                 f"{int(result['n_trials'])}, {least.min()} to {least.max()} in a condition",
             ],
         ]
@@ -252,8 +252,8 @@ def _gap(found: "Study") -> str:
     return _span([each - mean for each in _each(found.monkeys, "nondecision_ms")], 0)
 
 
-def _three(result: xr.Dataset) -> str:
-    one = result.sel(measure="RSA")
+def _three(result: xr.Dataset, measure: str = "RSA") -> str:
+    one = result.sel(measure=measure)
     trained, untrained = (float(one["mean"].sel(quantity=each)) for each in ("trained", "untrained"))
     return f"{trained:.2f} trained, {untrained:.2f} untrained, ceiling {float(one['ceiling']):.2f}"
 
