@@ -453,6 +453,14 @@ def test_two_populations_keep_the_contract_of_networks(options):
     check_network(random_pair(**options))
 
 
+def test_the_smallest_cases():
+    check_network(ReversibleRNN(0, 2, 1))
+    network, trials = random_pair(), toy_trials(1, 1)
+    found = gradients_of(Replay(Reversible(checkpoint_every=5)), network, trials)
+    exact = gradients_of(BPTT(), network, trials)
+    assert_gradients_agree({name: found[name] for name in exact}, exact)
+
+
 def test_it_is_a_leaky_network_as_dt_shrinks():
     """First order in dt, as the order in which the populations move matters less and less."""
     inputs, errors = torch.ones(2, 2, dtype=torch.float64), []

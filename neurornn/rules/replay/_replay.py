@@ -36,9 +36,11 @@ class Replay(AbstractRule):
     * :class:`Inverted`: the same of an ordinary leaky network.
     * :class:`Recalled`: the last state, and a memory that recalls the inputs in reverse order.
 
-    Running backwards amplifies rounding errors. A source that does so measures them and refuses, or runs the trial
-    forward again, where they pass its tolerance. Recurrent noise is part of the past: its numbers are drawn again from their
-    key, which a brain could not do.
+    Running backwards amplifies rounding errors: random tanh networks of gain 1.5 come back over 11 to 15 time constants in double
+    precision and 4 to 5 in single before a state is wrong by 0.001, fewer with stronger weights or an activation that does not
+    saturate; ``docs/gallery/replay_range.md`` has the table. A source that runs backwards measures its errors and refuses, or runs the
+    trial forward again, where they pass its tolerance. Recurrent noise is part of the past: its numbers are drawn again from their key,
+    which a brain could not do.
 
     Attributes:
         source: Where the past comes from.
