@@ -285,6 +285,17 @@ def test_hdf5_that_claims_more_than_it_stores_is_refused(tmp_path, fuzz):
         refused(path, "'/huge' declares 80000000000 bytes")
 
 
+def test_an_object_that_hdf5_cannot_place_is_named(tmp_path, fuzz, monkeypatch):
+    fuzz.write_mat73(tmp_path / "a.mat", {"x": np.ones((2, 3))})
+
+    def damaged(_):
+        raise RuntimeError("Can't get info for object (attempting I/O in temporary file space)")
+
+    monkeypatch.setattr(h5py.h5o, "get_info", damaged)
+    with pytest.raises(ValueError, match="an object in it is damaged: Can't get info for object"):
+        read_matlab(tmp_path / "a.mat")
+
+
 def test_references_that_lead_nowhere_or_in_circles_are_refused(tmp_path, fuzz):
     path = tmp_path / "a.mat"
     fuzz.write_mat73(path, {"s": TRAINS})

@@ -239,6 +239,15 @@ def test_damage_is_named(foreign, change, message):
         load(foreign)
 
 
+def test_an_object_that_hdf5_cannot_read_is_named(foreign, monkeypatch):
+    def damaged(*_):
+        raise RuntimeError("Can't get info for object")
+
+    monkeypatch.setattr("neurornn.recordings._nwb_tables._columns", damaged)
+    with pytest.raises(ValueError, match="an object in it is damaged: Can't get info for object"):
+        load(foreign)
+
+
 def test_text_that_claims_gigabytes_is_refused_before_they_are_taken(foreign):
     """HDF5 takes the memory for a word of variable length before it looks where the word is."""
     with h5py.File(foreign) as file:

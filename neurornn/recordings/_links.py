@@ -1,6 +1,9 @@
-"""Links in HDF5 files that lead out of them, and the errors of damaged ones."""
+"""Links in HDF5 files that lead out of them, and the errors of damaged files."""
 
-__all__ = ["DAMAGE", "first_line", "refuse_links"]
+__all__ = ["DAMAGE", "damage_named", "first_line", "refuse_links"]
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import h5py  # type: ignore[import-untyped, unused-ignore]
 
@@ -27,6 +30,21 @@ def refuse_links(file: h5py.File) -> None:
             f"'{outside[0]}' is a link to another file. Files from elsewhere may point at anything on this machine, so "
             "such links are refused: copy what it points at into the file."
         )
+
+
+@contextmanager
+def damage_named() -> Iterator[None]:
+    """Turn what h5py raises of damaged objects, wherever they are touched, into errors that say so.
+
+    Raises:
+        ValueError: In place of what h5py raises.
+    """
+    try:
+        yield
+    except ValueError:
+        raise
+    except (OSError, RuntimeError, KeyError) as error:
+        raise ValueError(f"an object in it is damaged: {first_line(error)}.") from None
 
 
 def first_line(error: BaseException) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurornn.recordings._hdf5 import Node, Reader, opened
+from neurornn.recordings._links import damage_named
 from neurornn.recordings._nested import EMPTY, MAX_DEPTH, MatlabValue, arranged, sparse, text_rows
 
 _NUMBERS = {
@@ -47,7 +48,7 @@ def read_mat73(path: Path, names: Collection[str] | None = None) -> dict[str, Ma
     Raises:
         ValueError: If the file is not one, is damaged, points out of itself, declares more than it holds, or holds code.
     """
-    with opened(path) as reader:
+    with opened(path) as reader, damage_named():
         wanted = [
             name
             for name in reader.names(reader.file)

@@ -10,6 +10,7 @@ import xarray as xr
 
 from neurornn.recordings._canary import survives
 from neurornn.recordings._hdf5 import opened
+from neurornn.recordings._links import damage_named
 from neurornn.recordings._nwb_labels import has_labels, labelled
 from neurornn.recordings._nwb_tables import tables
 from neurornn.recordings._schema import check, check_structure
@@ -60,7 +61,7 @@ def read(
         raise FileNotFoundError(f"There is no file '{file}'.")
     survives(file)
     try:
-        with opened(file) as reader:
+        with opened(file) as reader, damage_named():
             if has_labels(reader):
                 ds = labelled(reader, file, max_bytes)
                 check_structure(ds)
