@@ -196,6 +196,14 @@ def observed(task: Reversal) -> xr.Dataset:
     return world.history()
 
 
+def shifted(task: Reversal) -> xr.Dataset:
+    """The same worlds, played without a memory of more than the last choice: stay after a reward, else change."""
+    world, action = task.play(N_EPISODES, seed=1, split="test"), np.zeros(N_EPISODES, dtype=np.int64)
+    while not world.done:
+        action = np.where(world.act(action).numpy() > 0, action, 1 - action)
+    return world.history()
+
+
 def around(history: xr.Dataset) -> list[float]:
     """Share of choices of the arm that is good after a reversal, by decisions since, no other reversal in between."""
     size = (N_EPISODES, -1)
@@ -271,6 +279,7 @@ def findings(runs: Sequence[Run], results: Sequence[Mapping[str, Any]]) -> dict[
     found["ideal observer"] = (
         f"best {float(ideal.performance.mean()):.3f}, reward {float(ideal.reward.mean()):.3f}, {stays(ideal)}"
     )
+    found["win-stay, lose-shift"] = f"best {float(shifted(task).performance.mean()):.3f}"
     found["ideal observer around reversals"] = str(np.round(around(ideal), 2).tolist())
     for run, each in zip(runs, results, strict=True):
         if run.what == "bandit":
@@ -310,7 +319,7 @@ def draw(runs: Sequence[Run], results: Sequence[Mapping[str, Any]]) -> Figure:
         e.plot(np.array(found["trial"]) / 1000, found["best"], color=COLOURS[k], linewidth=1.2)
         f.plot(LAGS, found["around"], color=COLOURS[k], linewidth=1.2)
     e.axhline(float(ideal.performance.mean()), color="black", linewidth=1.0, linestyle=(0, (4, 2)))
-    e.axhline(0.5, color="0.7", linewidth=0.8, linestyle=":")
+    e.axhline(float(shifted(bandit()).performance.mean()), color="0.5", linewidth=0.9, linestyle=":")
     label(e, "e", "episodes of learning (thousands)", "best choices in new worlds")
     f.plot(LAGS, around(ideal), color="black", linewidth=1.0, linestyle=(0, (4, 2)), label="ideal observer")
     f.axvline(0, color="0.8", linewidth=0.8, zorder=0)
