@@ -28,7 +28,7 @@ class _Sized(TrainingTask, Protocol):
 class Recipe:
     """A network and a training that are known to learn a task, and how well.
 
-    The defaults are those of the command line. A task ships its own as ``task.recipe``; the command
+    The defaults are also those of the command line. A task ships its own as ``task.recipe``; the command
     ``neurornn train --task NAME`` starts from it, and any option given there replaces its value.
 
     Attributes:
@@ -123,7 +123,7 @@ class Recipe:
         return train(
             network,
             task,
-            optimizer=torch.optim.Adam(network.parameters(), lr=self.learning_rate),
+            optimizer=torch.optim.Adam(network.parameters(), lr=self.learning_rate, fused=True),
             objective=Objective(rate_l2=self.rate_l2),
             n_steps=self.n_steps,
             batch_size=self.batch_size,

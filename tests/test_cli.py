@@ -538,3 +538,18 @@ def test_a_bug_is_not_disguised_as_an_error_of_the_user(monkeypatch):
     monkeypatch.setattr(commands, "task_list", broken)
     with pytest.raises(TypeError, match="a bug"):
         main(["tasks"])
+
+
+def test_a_recipe_and_the_command_line_train_alike(tmp_path, monkeypatch, capsys):
+    own = Recipe(n_units=8, n_steps=3, batch_size=8, validate_every=3, learning_rate=0.0012345678)
+    monkeypatch.setattr(tasks.FlipFlop, "recipe", own)
+    assert main(["train", str(tmp_path / "run"), "--task", "flip-flop"]) == 0
+    said(capsys)
+    task = tasks.make("flip-flop")
+    network = own.network(task)
+    own.train(network, task)
+    other = Run.open(tmp_path / "run").load_network()
+    assert [each.tolist() for each in network.state_dict().values()] == [
+        each.tolist() for each in other.state_dict().values()
+    ]
+    assert commands.Train().training.n_steps == Recipe().n_steps

@@ -350,6 +350,11 @@ def test_a_subject_that_uses_one_sense_only_is_told_from_an_optimal_one():
     perfect["choice"] = ("trial", np.sign(perfect.x.values))
     nothing = behaviour.optimal_combination(perfect, "x", "modality", n_bootstrap=5)
     assert nothing.at_bound.all() and np.isnan(nothing.difference) and np.isnan(nothing.predicted_sd)
+    legend = behaviour.plot_combination(nothing).get_legend()
+    told = [legend.get_title().get_text(), *(each.get_text() for each in legend.get_texts())]
+    assert (
+        len(told) == 4 and "nan" not in " ".join(told) and all("no slope found" in each for each in told[1:])
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------- wagers

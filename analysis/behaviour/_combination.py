@@ -210,15 +210,15 @@ def plot_combination(ds: xr.Dataset, *, ax: "Axes | None" = None) -> "Axes":
         p, ends = one["proportion"].values, one["proportion_interval"].values
         bars = np.maximum(np.stack([p - ends[:, 0], ends[:, 1] - p]), 0.0)
         axes.plot(
-            grid, one["fitted"].values, color=colour, linewidth=1.6, label=f"{name}, {float(one['sd']):.2g}"
+            grid, one["fitted"].values, color=colour, linewidth=1.6, label=f"{name}, {_told(one['sd'])}"
         )
         axes.errorbar(x, p, bars, fmt="o", color=colour, markersize=4.5, elinewidth=1, capsize=0)
-    told = f"both, predicted, {float(ds['predicted_sd']):.2g}"
-    axes.plot(grid, ds["predicted"].values, color="black", linestyle="--", linewidth=1.4, label=told)
+    if np.isfinite(ds["predicted_sd"]):
+        told = f"both, predicted, {_told(ds['predicted_sd'])}"
+        axes.plot(grid, ds["predicted"].values, color="black", linestyle="--", linewidth=1.4, label=told)
     axes.set(xlabel=label(ds["stimulus"]), ylabel=label(ds["proportion"]), ylim=(-0.03, 1.03))
     units = str(ds["sd"].attrs["units"])
-    low, high = ds["difference_interval"].values
-    title = f"sd{'' if units == '1' else f' ({units})'}; observed -\npredicted {float(ds['difference']):.2g} [{low:.2g}, {high:.2g}]"
+    title = f"sd{'' if units == '1' else f' ({units})'}; " + _compared(ds)
     legend_beside(axes, title=title)
     return axes
 
@@ -257,3 +257,16 @@ def _sd(curve: Curve) -> NDArray[np.float64]:
     if curve.at_bound[1]:
         sd[:] = np.nan
     return sd
+
+
+def _told(sd: xr.DataArray) -> str:
+    return f"{float(sd):.2g}" if np.isfinite(sd) else "no slope found"
+
+
+def _compared(ds: xr.Dataset) -> str:
+    """How far the curve for both lies from the prediction, in words where there is no number."""
+    if not np.isfinite(ds["difference"]):
+        return "nothing to\ncompare without all slopes"
+    low, high = ds["difference_interval"].values
+    interval = f"[{low:.2g}, {high:.2g}]" if np.isfinite([low, high]).all() else "(no interval)"
+    return f"observed -\npredicted {float(ds['difference']):.2g} {interval}"

@@ -19,6 +19,7 @@ from neurornn.cli._none import bounds, optional_float, optional_int, optional_te
 from neurornn.cli._spec import SpecError, build, parse, value_of
 from neurornn.networks import CTRNN, AbstractNetwork, LearnedTau
 from neurornn.objective import CrossEntropy, Objective, SquaredError
+from neurornn.recipe import Recipe
 from neurornn.tasks import AbstractTask
 
 RULES: dict[str, type[rules.AbstractRule]] = {
@@ -87,6 +88,8 @@ INITIALISERS = {
     "orthogonal": wiring.Orthogonal,
 }
 
+_RECIPE = Recipe()  # says what nobody said otherwise
+
 
 @dataclass(frozen=True)
 class NetworkOptions:
@@ -114,17 +117,17 @@ class NetworkOptions:
     """
 
     kind: str = CTRNN_KIND
-    n_units: int = 100
-    tau: float = 100.0
+    n_units: int = _RECIPE.n_units
+    tau: float = _RECIPE.tau
     tau_bounds: Annotated[
         tuple[float, float] | None, bounds, tyro.conf.arg(help_behavior_hint="(default: tau is not learned)")
     ] = None
     dt: float = 20.0
-    activation: str = "softplus"
-    form: Literal["current", "rate"] = "current"
-    sigma_rec: float = 0.1
+    activation: str = _RECIPE.activation
+    form: Literal["current", "rate"] = _RECIPE.form
+    sigma_rec: float = _RECIPE.sigma_rec
     noise: Literal["input", "state"] = "input"
-    excitatory: Annotated[float | None, optional_float] = 0.8
+    excitatory: Annotated[float | None, optional_float] = _RECIPE.excitatory
     rectifier: Literal["abs", "relu"] = "abs"
     connectivity: Annotated[
         str | None,
@@ -136,7 +139,7 @@ class NetworkOptions:
         optional_text,
         tyro.conf.arg(help_behavior_hint="(default: balanced-gamma under Dale's law, else gaussian)"),
     ] = None
-    train_initial_state: bool = False
+    train_initial_state: bool = _RECIPE.train_initial_state
     output_feedback: float = 0.0
 
     def build(self, task: AbstractTask, seed: int) -> AbstractNetwork:
@@ -192,7 +195,7 @@ class ObjectiveOptions:
 
     loss: Literal["task", "squared-error", "cross-entropy"] = "task"
     rate_l1: float = 0.0
-    rate_l2: float = 0.0
+    rate_l2: float = _RECIPE.rate_l2
     weight_l1: float = 0.0
     weight_l2: float = 0.0
 
@@ -229,12 +232,12 @@ class TrainingOptions:
     """
 
     rule: str = "bptt"
-    optimizer: str = "adam:lr=0.001"
-    n_steps: int = 2000
-    batch_size: int = 64
-    clip_norm: Annotated[float | None, optional_float] = 1.0
-    validate_every: int = 50
-    target_performance: Annotated[float | None, optional_float] = None
+    optimizer: str = f"adam:lr={_RECIPE.learning_rate}"
+    n_steps: int = _RECIPE.n_steps
+    batch_size: int = _RECIPE.batch_size
+    clip_norm: Annotated[float | None, optional_float] = _RECIPE.clip_norm
+    validate_every: int = _RECIPE.validate_every
+    target_performance: Annotated[float | None, optional_float] = _RECIPE.criterion
     checkpoint_every: Annotated[
         int | None, optional_int, tyro.conf.arg(help_behavior_hint="(default: validate-every)")
     ] = None

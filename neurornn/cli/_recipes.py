@@ -83,7 +83,7 @@ def _from_recipe(task: AbstractTask) -> tuple[NetworkOptions, ObjectiveOptions, 
         ),
         ObjectiveOptions(rate_l2=recipe.rate_l2),
         TrainingOptions(
-            optimizer=f"adam:lr={recipe.learning_rate:g}",
+            optimizer=f"adam:lr={recipe.learning_rate}",
             n_steps=recipe.n_steps,
             batch_size=recipe.batch_size,
             clip_norm=recipe.clip_norm,
