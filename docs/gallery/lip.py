@@ -242,7 +242,10 @@ def main() -> None:
     options = parser.parse_args()
     if options.data is None:
         parser.error("where is the recording? Pass --data FOLDER, or set NEURORNN_DATA.")
-    spikes = from_files(Path(options.data))
+    try:
+        spikes = from_files(Path(options.data))
+    except FileNotFoundError as error:
+        parser.error(str(error))
     recordings.check(spikes, events=["dots_on", "saccade"])
     runs = [Run(FIRST_SEED + k) for k in range(options.seeds)]
     folder = options.cache / "lip"
