@@ -218,7 +218,7 @@ class TrainingOptions:
             feedback-alignment, k-hop:k=2, mdgl or modprop, with options as in rflo:feedback=random(seed=1). Feedback is symmetric, random or
             adaptive(rate, decay). Rules that run forward in time, with update_every=1 to move the weights at every step: rtrl,
             snap:n=2, online-rflo, online-e-prop, uoro, kf-rtrl, r-kf-rtrl, kernl and dni. Least squares: force,
-            full-force and ridge:washout=20.
+            full-force and ridge:washout=20. From what actions bring, for networks of kind recollect: recollect:rate=0.1.
         optimizer: adam, adamw, rmsprop or sgd, with options as in adam:lr=0.003 (lr is the learning rate); rule takes the
             one that the learning rule was made for.
         n_steps: Number of training steps at most.
