@@ -3,7 +3,7 @@
 import copy
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn import CTRNN, Objective, TrialInfo, Trials, rules
+from neurornn.connectivity import Gaussian
 from neurornn.networks import AbstractNetwork, ReversibleRNN
 from neurornn.rules.replay import (
     Imprint,
@@ -225,19 +226,23 @@ def test_mistakes_in_calls_are_explained() -> None:
 SOURCE = Recalled(SequenceMemory(n_units=600, background=0.0))
 
 
-def network(kind: str, seed: int = 0) -> CTRNN | ReversibleRNN:
+def network(kind: str, seed: int = 0, tau: float = 200.0) -> CTRNN | ReversibleRNN:
     if kind == "pair":
-        return ReversibleRNN(20, 24, 2, tau=100.0, dt=10.0, seed=seed, dtype=torch.float64)
-    return CTRNN(20, 24, 2, tau=200.0, dt=10.0, activation="tanh", seed=seed, dtype=torch.float64)
+        return ReversibleRNN(20, 24, 2, tau=tau, dt=10.0, seed=seed, dtype=torch.float64)
+    init = Gaussian(0.5)
+    return CTRNN(20, 24, 2, tau=tau, dt=10.0, activation="tanh", init=init, seed=seed, dtype=torch.float64)
 
 
 def batch(n_steps: int = 20, n_trials: int = 16) -> Trials:
-    """Inputs that differ from step to step, with a target for the last steps."""
+    """Inputs that sum to 0 in each trial, so that what counts is what came when, with targets in the first half.
+
+    So the last input, the cue of the recall, earns no credit.
+    """
     generator = torch.Generator().manual_seed(5)
     inputs = torch.randn(n_trials, n_steps, 20, generator=generator, dtype=torch.float64)
+    inputs = inputs - inputs.mean(1, keepdim=True)
     targets = torch.randn(n_trials, n_steps, 2, generator=generator, dtype=torch.float64)
-    mask = torch.zeros(n_trials, n_steps, dtype=torch.float64)
-    mask[:, -5:] = 1.0
+    mask = (torch.arange(n_steps) < n_steps // 2).double().expand(n_trials, -1)
     return Trials(
         inputs, targets, mask, {}, {}, TrialInfo("random", 10.0, 0, tuple(map(str, range(20))), ("u", "v"))
     )
@@ -256,11 +261,12 @@ def cosine(one: dict[str, Tensor], other: dict[str, Tensor], only: str = "") -> 
 
 @dataclass(frozen=True)
 class Broken(SequenceMemory):
-    """A memory whose pairs are not those of the sequence: every pattern is followed by another one than it was."""
+    """A memory that stores the patterns in another order, but for the last, which is the cue."""
 
     @override
     def store(self, patterns: Tensor, gate: float | Tensor = 1.0) -> Imprint:
-        order = torch.randperm(patterns.shape[1], generator=torch.Generator().manual_seed(1))
+        n = patterns.shape[1]
+        order = [*torch.randperm(n - 1, generator=torch.Generator().manual_seed(1)).tolist(), n - 1]
         shuffled = super().store(patterns[:, order], gate)
         return Imprint(patterns, shuffled.gate, shuffled.traces)
 
@@ -268,13 +274,15 @@ class Broken(SequenceMemory):
 @pytest.mark.parametrize("kind", ["pair", "leaky"])
 def test_learning_from_perfect_recall_is_back_propagation_and_from_broken_order_is_not(kind: str) -> None:
     trials = batch()
+    exactly = (trials.inputs / SOURCE.resolution).round() * SOURCE.resolution  # fast units amplify rounding
+    trials = replace(trials, inputs=exactly)
     assert not bool(SOURCE.remember(trials.inputs).mistaken.any())
     free = rules.Reversible(tolerance=math.inf) if kind == "pair" else rules.Inverted(tolerance=math.inf)
     broken = Recalled(Broken(n_units=600, background=0.0), states=free, on_mistake="use")
     assert float(broken.remember(trials.inputs).mistaken.float().mean()) > 0.7
     of_input = []
     for seed in range(3):
-        of = network(kind, seed)
+        of = network(kind, seed, tau=50.0)
         exact, replayed = gradients(rules.BPTT(), of, trials), gradients(rules.Replay(SOURCE), of, trials)
         assert exact.keys() == replayed.keys()
         assert all(cosine(replayed, exact, name) > 0.999 for name in exact)
@@ -283,8 +291,8 @@ def test_learning_from_perfect_recall_is_back_propagation_and_from_broken_order_
         ):
             astray = gradients(rules.Replay(broken), of, trials)
         of_input.append(cosine(astray, exact, "input"))
-        assert cosine(astray, exact) < 0.8  # biases and read-out do not depend on the order of inputs
-    assert abs(sum(of_input) / 3) < 0.25  # the last moment, the cue, needs no memory
+        assert cosine(astray, exact) < 0.6  # biases and read-out learn something without any order
+    assert max(map(abs, of_input)) < 0.25 and abs(sum(of_input) / 3) < 0.15
 
 
 def test_what_drives_the_learner_is_what_was_recalled() -> None:

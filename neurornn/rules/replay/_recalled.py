@@ -5,10 +5,11 @@ before. So marks differ where inputs repeat; the sequence of marks is what the s
 the mark of its moment by a Hebbian product, as a hippocampal index is to what it points at:
 
 .. math::
-    s_t = \mathrm{top}\left(10 A\, s_{t-1} + B\, c_t + \theta\right), \qquad
+    s_t = \mathrm{top}\left(10 \sum_{k=1}^3 A_k\,(s_{t-1} \circ s_{t-1}^{(k)}) + B\, c_t + \theta\right), \qquad
     C \leftarrow C + \tfrac1N\, r\, c_t\, p_t^\top, \qquad \hat c_t = \mathrm{sgn}(C\, \hat s_t)
 
-where :math:`c_t` are the bits of the input, 1 or -1, and top sets the ``fill`` units with the largest sums to 1 and the others to -1.
+where :math:`c_t` are the bits of the input, 1 or -1, :math:`s^{(k)}` is :math:`s` shifted by :math:`k` units, :math:`A_k` and :math:`B`
+hold random signs, :math:`\theta` breaks ties and top sets the ``fill`` units with the largest sums to 1 and the others to -1.
 Nothing else of the inputs is left when the trial is over.
 """
 
@@ -32,9 +33,8 @@ from neurornn.rules.replay._inversion import Inverted, Reversible
 from neurornn.rules.replay._memory import SequenceMemory
 from neurornn.rules.replay._sources import AbstractSource, Experience, Replayed
 
-_HISTORY: Final = (
-    10  # how much more the mark before counts than the input: inputs repeat, and marks should not
-)
+_HISTORY: Final = 10  # how much more the mark before counts than the input, which may repeat
+_PRODUCTS: Final = 3  # for each unit, of itself and each of its next neighbours
 
 
 class MistakenRecallError(ValueError):
@@ -171,8 +171,8 @@ class Recalled(AbstractSource):
             mark = self._marks(code)
             last = mark[:, -1]  # the mark of the moment, the cue of the recall
             imprint = self.memory.store(mark, self.gate)
-            bound = (self.gate * code).mT @ imprint.traces.centred / self.memory.n_units
-            # ------------------------------------------------ from here on only imprint.traces, bound and last are used
+            bound = (self.gate * code).mT @ (mark - (2 * self.memory.fill - 1)) / self.memory.n_units
+            # from here on recall uses imprint.traces, bound and last alone; the rest is compared with it
             recall = self.memory.recall(imprint, cue=last)
             found = torch.cat([recall.pattern.flip(1), last[:, None]], 1)
             recalled = (found @ bound.mT).sign()
@@ -214,14 +214,16 @@ class Recalled(AbstractSource):
         """A pattern for each moment. All sums are whole numbers, exact in any order, but for what breaks ties."""
         N, n_bits = self.memory.n_units, code.shape[2]
         n_up = max(1, round(self.memory.fill * N))
-        A = _balanced("marks from marks", N).to(code) * (_HISTORY * self.history)
+        A = _balanced("marks from marks", N, _PRODUCTS * N).to(code) * (_HISTORY * self.history)
         B = _signs("marks from inputs", N, n_bits).to(code)
         drive = code @ B.t() * max(1, round(math.sqrt(N / max(1, n_bits))))
         ties = torch.arange(N, device=code.device) / (2.0 ** math.ceil(math.log2(2 * N)))
         mark = _signs("first mark", 1, N).to(code).expand(len(code), N)
         marks = []
         for t in range(code.shape[1]):
-            largest = (mark @ A.t() + drive[:, t] + ties).topk(n_up).indices
+            # products: of sums, marks would inherit the overlap of those before
+            products = torch.cat([mark * mark.roll(k, 1) for k in range(1, _PRODUCTS + 1)], 1)
+            largest = (products @ A.t() + drive[:, t] + ties).topk(n_up).indices
             mark = torch.full_like(mark, -1.0).scatter(1, largest, 1.0)
             marks.append(mark)
         return torch.stack(marks, 1)
@@ -233,7 +235,7 @@ def _signs(name: str, n_post: int, n_pre: int) -> Tensor:
 
 
 @lru_cache(maxsize=2)
-def _balanced(name: str, n_units: int) -> Tensor:
-    """A fixed square matrix whose rows hold as many 1 as -1, and a 0 if their length is odd: the mean of a pattern says nothing."""
-    rank = torch.from_numpy(random_matrix(0, name, n_units, n_units)).argsort(1).argsort(1)
-    return (2 * rank - (n_units - 1)).sign()
+def _balanced(name: str, n_post: int, n_pre: int) -> Tensor:
+    """A fixed matrix whose rows hold as many 1 as -1, and a 0 if their length is odd: the mean of a pattern says nothing."""
+    rank = torch.from_numpy(random_matrix(0, name, n_post, n_pre)).argsort(1).argsort(1)
+    return (2 * rank - (n_pre - 1)).sign().to(torch.float32)
