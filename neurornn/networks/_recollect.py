@@ -46,8 +46,8 @@ class GatedMemory(AbstractNetwork):
 
     A step is one application of the gates, however long it lasts: the drift :math:`(1 - g)(c - m) / dt` is that of a leaky
     unit whose time constant :math:`dt / (1 - g)` is set by the input. State and rate are both :math:`m`, between 0 and 1. There
-    is no recurrent noise and no synapse between units: :attr:`W_rec` is 0. Defaults are those of the published model; with them gates are
-    nearly shut at first, and ``threshold=0, slope=2`` learns far better in our studies.
+    is no recurrent noise and no synapse between units: :attr:`W_rec` is 0. Defaults are those of the published model; with them units keep
+    next to nothing at first, and the published example for saccades, like the studies of this library, takes ``threshold=0, slope=2``.
 
     Args:
         n_inputs: Number of input channels.
