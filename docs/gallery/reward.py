@@ -1,0 +1,285 @@
+"""Delayed non-match to sample from reward alone: draws reward.png, writes reward.csv.
+
+python docs/gallery/reward.py
+
+After Miconi (2017) https://doi.org/10.7554/eLife.20899: two stimuli, each one of two, 200 ms each with 200 ms between them; say
+in the last 200 of 1000 ms whether they differed. Rules are told one number for each trial, minus its squared error, the Hebbian
+rule minus its absolute error. Trials are counted one by one. Finished runs are kept in .cache/ and not done again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from _runs import arguments, save_figure
+from matplotlib.figure import Figure
+from torch import Tensor
+from typing_extensions import override
+
+from neurornn import CTRNN, rules, tasks
+from neurornn.connectivity import Gaussian
+from neurornn.objective import SquaredError
+from neurornn.random import torch_generator
+from neurornn.reward import AbsoluteError, AbstractReward, NegativeLoss
+from neurornn.trials import Trials
+
+FIRST_SEED = 20  # the settings were found with networks 0 to 4 and 10 to 14
+N_TRIALS, LIMIT = 3000, 0.5
+N_SEEDS_HEBBIAN, N_TRIALS_HEBBIAN = 2, 3000
+HEBBIAN = (("high", 0.98), ("low", -0.98), ("dt", 5.0), ("tau", 30.0), ("gain", 1.5), ("n_units", 100))
+TYPES = ("sample", "match")
+COLOURS = {"node": "#0072B2", "shuffled": "0.55", "weight": "#009E73", "hebbian": "#D55E00"}
+WORDS = {
+    "node": "node perturbation",
+    "shuffled": "rewards of other trials",
+    "weight": "weight perturbation",
+    "hebbian": "reward-modulated Hebbian",
+}
+SHORT = {"node": "node", "shuffled": "other's\nreward", "weight": "weight", "hebbian": "Hebbian"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network that learns.
+
+    Attributes:
+        rule: node, shuffled, weight or hebbian.
+        seed: Seed of everything.
+        n_trials: Number of trials.
+        settings: What differs from the settings of the rule.
+    """
+
+    rule: str
+    seed: int
+    n_trials: int
+    settings: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Shuffled(AbstractReward):
+    """The control: each trial of a batch is given the reward of another."""
+
+    inner: AbstractReward = field(default_factory=NegativeLoss)
+
+    @override
+    def __call__(self, trials: Trials, output: Tensor) -> Tensor:
+        return self.inner(trials, output).roll(1)
+
+
+def task_of(run: Run) -> tasks.DelayedNonMatchToSample:
+    """The trials of the publication; nothing in them is random but their order."""
+    settings = dict(run.settings)
+    dt = settings.get("dt", 20.0)
+    return tasks.DelayedNonMatchToSample(
+        dt=dt, n_directions=2, n_ring=2, sigma_in=0.0, fixation=dt, sample_shown=200.0, delay=200.0, test_shown=200.0,
+        decision=400.0 - dt, grace=200.0 - dt, high=settings.get("high", 1.0), low=settings.get("low", 0.0),
+    )  # fmt: skip
+
+
+def network_of(run: Run, task: tasks.DelayedNonMatchToSample) -> CTRNN:
+    """The network before learning; for the Hebbian rule two of its units are its outputs."""
+    settings = dict(run.settings)
+    network = CTRNN(
+        task.n_inputs,
+        int(settings.get("n_units", 64)),
+        task.n_outputs,
+        tau=settings.get("tau", 60.0),
+        dt=task.dt,
+        activation="tanh",
+        init=Gaussian(settings.get("gain", 1.8)),
+        seed=run.seed,
+    )
+    if run.rule == "hebbian":
+        drawn = torch_generator(run.seed, "inputs")
+        network.W_in = 2 * torch.rand(network.W_in.shape, generator=drawn) - 1
+        network.W_out = torch.eye(*network.W_out.shape)
+        with torch.no_grad():
+            network.bias.copy_(torch.randn(network.n_units, generator=drawn) * settings.get("bias", 0.2))
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(name == "recurrent.raw")
+    return network
+
+
+def rule_of(run: Run, task: tasks.DelayedNonMatchToSample) -> tuple[rules.AbstractRule, int]:
+    """The rule, and how many trials it has at a time."""
+    settings = dict(run.settings)
+    error, mean = NegativeLoss(SquaredError()), rules.RunningMean(0.25, TYPES)
+    if run.rule == "hebbian":
+        own = {
+            k: settings[k] for k in ("frequency", "amplitude", "learning_rate", "max_change") if k in settings
+        }
+        return rules.RewardHebbian(NegativeLoss(AbsoluteError()), baseline=mean, **own), 1
+    if run.rule == "weight":
+        return rules.WeightPerturbation(error, settings.get("sigma", 0.005), baseline=mean), 8
+    reward = Shuffled(error) if run.rule == "shuffled" else error
+    return rules.NodePerturbation(reward, settings.get("sigma", 0.05), 0.05, mean), 8
+
+
+def learn(run: Run) -> dict[str, Any]:
+    """Error and choices in each of the four types of trials, as learning goes on."""
+    torch.set_num_threads(1)
+    task = task_of(run)
+    network, (rule, n_batch) = network_of(run, task), rule_of(run, task)
+    learning = [each for each in network.parameters() if each.requires_grad]
+    rate = dict(run.settings).get("rate", 8e-4)
+    optimizer = rule.optimizer(network) if rule.finished else torch.optim.Adam(learning, lr=rate)
+    test = task.sample(task.n_conditions, seed=run.seed, balanced=True)
+    late = test.during("decision") * test.mask
+    scale = 1.96 / (task.high - task.low)  # as if the targets were 0.98 and -0.98, as in the publication
+    seen, errors, correct = [], [], []
+    every = 96 // n_batch
+    for k in range(run.n_trials // n_batch + 1):
+        if k % every == 0:
+            with torch.no_grad():
+                output = network.outputs(test.inputs).output
+            wrong = scale * ((output - test.targets).abs().mean(-1) * late).sum(1) / late.sum(1)
+            seen.append(k * n_batch)
+            errors.append(wrong.tolist())
+            correct.append(float(np.mean(task.performance(test, output))))
+        optimizer.zero_grad(set_to_none=True)
+        trials = task.sample(n_batch, seed=run.seed, first=k * n_batch)
+        rule.backward(network, trials, generator=torch_generator(run.seed, "exploration", k))
+        if rule.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(learning, rule.clip_norm)
+        optimizer.step()
+    shown = {0.0: "A", 180.0: "B"}
+    pairs = zip(test.conditions["sample"], test.conditions["test"], strict=True)
+    said = {
+        f"{shown[first]}, {shown[second]}": (line[:, 1] - line[:, 0]).tolist()
+        for (first, second), line in zip(pairs, output, strict=True)
+    }
+    return {"trial": seen, "error": errors, "correct": correct, "output": said}
+
+
+def chosen(found: dict[str, Any]) -> int | None:
+    """Trials until the choice is right in all four types in five tests in a row; None if that never happens."""
+    right = np.convolve(np.array(found["correct"]) == 1, np.ones(5), "valid") == 5
+    return int(found["trial"][int(np.argmax(right))]) if right.any() else None
+
+
+def reached(found: dict[str, Any]) -> int | None:
+    """Trials until all four types have the right choice and errors below the limit; None if that never happens."""
+    good = (np.array(found["error"]) < LIMIT).all(1) & (np.array(found["correct"]) == 1)
+    return int(found["trial"][int(np.argmax(good))]) if good.any() else None
+
+
+def planned(n_seeds: int) -> list[Run]:
+    """The runs of the study."""
+    seeds = range(FIRST_SEED, FIRST_SEED + n_seeds)
+    return [
+        *(Run(rule, seed, N_TRIALS) for rule in ("node", "shuffled", "weight") for seed in seeds),
+        *(Run("hebbian", seed, N_TRIALS_HEBBIAN, HEBBIAN) for seed in seeds[:N_SEEDS_HEBBIAN]),
+    ]
+
+
+def table(runs: Sequence[Run], results: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """One row for each network."""
+    return pd.DataFrame([
+        {
+            "rule": run.rule,
+            "seed": run.seed,
+            "n_trials": found["trial"][-1],
+            "trials_to_right_choices": chosen(found),
+            "trials_to_small_errors": reached(found),
+            "error_untrained": np.mean(found["error"][0]),
+            "error": np.mean(found["error"][-1]),
+            "correct": np.mean(found["correct"][-10:]),
+        }
+        for run, found in zip(runs, results, strict=True)
+    ])
+
+
+def findings(rows: pd.DataFrame) -> dict[str, str]:
+    """The numbers the study is about."""
+    found = {}
+    for rule, own in rows.groupby("rule", sort=False):
+        for column, what in (("right_choices", "choices right"), ("small_errors", "errors below 0.5")):
+            there = own[f"trials_to_{column}"].dropna()
+            when = f", after {there.min():.0f} to {there.max():.0f} trials" if len(there) else ""
+            found[f"{WORDS[str(rule)]}: {what}"] = f"{len(there)} of {len(own)} networks{when}"
+        found[f"{WORDS[str(rule)]}: at the end"] = (
+            f"error {own.error.median():.2f} ({own.error.min():.2f} to {own.error.max():.2f}), untrained {own.error_untrained.median():.2f}; "
+            f"choices right in {own.correct.min():.2f} to {own.correct.max():.2f}"
+        )
+    return found
+
+
+def draw(runs: Sequence[Run], results: Sequence[dict[str, Any]]) -> Figure:
+    """The three panels."""
+    figure = Figure(figsize=(7.4, 2.9), layout="constrained")
+    a, b, c = figure.subplots(1, 3, width_ratios=(1.25, 1, 1))
+    for rule, colour in COLOURS.items():
+        own = [found for run, found in zip(runs, results, strict=True) if run.rule == rule]
+        lines = np.array([np.mean(found["error"], 1) for found in own])
+        trial = np.array(own[0]["trial"])
+        for line in lines:
+            a.plot(trial[1:], line[1:], color=colour, linewidth=0.5, alpha=0.35)
+        a.plot(trial[1:], np.median(lines, 0)[1:], color=colour, linewidth=1.6, label=WORDS[rule])
+    a.set_ylim(0, 2.0)
+    a.axhline(LIMIT, color="0.7", linewidth=0.8, linestyle=":", zorder=0)
+    a.set_xlabel("trial", fontsize=8)
+    a.set_ylabel("absolute error", fontsize=8)
+
+    never = 1.6 * max(run.n_trials for run in runs)
+    for k, (rule, colour) in enumerate(COLOURS.items()):
+        own = [found for run, found in zip(runs, results, strict=True) if run.rule == rule]
+        for side, criterion, filling in ((-0.2, chosen, "none"), (0.2, reached, colour)):
+            for x, found in zip(side + np.linspace(-0.12, 0.12, len(own)), own, strict=True):
+                trials = criterion(found)
+                marker = "o" if trials else "x"
+                b.plot(
+                    k + x, trials or never, marker=marker, color=colour, markerfacecolor=filling, markersize=4
+                )
+    b.set_yscale("log")
+    b.axhline(3000, color="0.7", linewidth=0.8, linestyle=":", zorder=0)
+    b.set_yticks([300, 1000, 3000, never], ["300", "1,000", "3,000", "never"])
+    b.minorticks_off()
+    b.set_xticks(range(len(COLOURS)), [SHORT[rule] for rule in COLOURS], fontsize=7)
+    b.set_xlim(-0.6, len(COLOURS) - 0.4)
+    b.set_ylabel("trials to criterion", fontsize=8)
+
+    nodes = [found for run, found in zip(runs, results, strict=True) if run.rule == "node"]
+    middle = sorted(nodes, key=lambda found: np.mean(found["error"][-1]))[len(nodes) // 2]
+    for name, values in middle["output"].items():
+        time = 20.0 * np.arange(1, len(values) + 1)
+        match = name[0] == name[-1]
+        c.plot(
+            time,
+            values,
+            color="#CC79A7" if match else "#0072B2",
+            linewidth=1.3,
+            linestyle="-" if name[0] == "A" else "--",
+            label=name,
+        )
+    for first in (20.0, 420.0):
+        c.axvspan(first, first + 200, color="0.92", linewidth=0)
+    c.axvspan(800, 1000, color="#FFF2CC", linewidth=0)
+    c.set_xlabel("time (ms)", fontsize=8)
+    c.set_ylabel("respond - withhold", fontsize=8)
+    c.set_ylim(-2.2, 1.3)
+    c.legend(frameon=False, fontsize=7, ncols=2, loc="lower left")
+    for letter, ax in zip("abc", (a, b, c), strict=True):
+        ax.set_title(letter, loc="left", fontsize=9, fontweight="bold")
+        ax.tick_params(labelsize=7)
+        ax.spines[["top", "right"]].set_visible(False)
+    handles, labels = a.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False, fontsize=8)
+    return figure
+
+
+def main() -> None:
+    """Do what is missing, draw, write."""
+    options, place = arguments(__doc__, "reward", n_seeds=5)
+    runs = planned(options.seeds)
+    results = place.finished(learn, runs)
+    rows = table(runs, results)
+    rows.to_csv(options.to / "reward.csv", index=False, float_format="%.4g")
+    save_figure(draw(runs, results), options.to / "reward.png")
+    print("\n".join(f"{what}: {found}" for what, found in findings(rows).items()))
+
+
+if __name__ == "__main__":
+    main()
