@@ -235,7 +235,7 @@ def _mechanism(tree: xr.DataTree) -> Section:
 
 
 def _weights(network: AbstractNetwork) -> Section:
-    order = "excitatory units first, " if network.dale is not None else ""
+    order = "excitatory units first, " if (network.cell_types == "E").any() else ""
     return Section(
         "Recurrent weights",
         figures.matrix_figure(network),
