@@ -117,7 +117,7 @@ class RidgeReadout(AbstractRule):
             generator: Source of the recurrent noise.
 
         Returns:
-            The mean squared error that is left in these trials, as :class:`~neurornn.Objective` weighs it.
+            The mean squared error that is left in these trials, as :class:`~neurornn.Objective` weighs it, washout included.
         """
         network = leaky_only(self, network)
         own = self.initial_memory(network)
