@@ -7,7 +7,8 @@ A step is a call of ``backward`` on the same network and trials as in step.py, w
 one time constant. Times are medians of interleaved repetitions. Memory is the most that one process, started for this
 rule and size alone, holds during two steps above what it held before them (resident set; network and trials are there
 before). A rule that takes longer than ``--longest`` seconds for a step, or needs more memory than there is, is left out of
-that size and of larger ones, and the table says so. Prints a table, and saves rules.json.
+that size and of larger ones, and the table says so. RECOLLECT, which has networks of its own, is not in the table. Prints a
+table, and saves rules.json.
 """
 
 import argparse
@@ -52,6 +53,13 @@ RULES: dict[str, tuple[str, Callable[[Case], dict[str, Any]]]] = {  # row of the
     "ReverseKroneckerRTRL": ("ReverseKroneckerRTRL", lambda case: {}),
     "KroneckerRTRL": ("KroneckerRTRL", lambda case: {}),
     "RTRL": ("RTRL", lambda case: {}),
+    "Replay, stored": ("Replay", lambda case: {}),
+    "NodePerturbation": ("NodePerturbation", lambda case: {}),
+    "WeightPerturbation": ("WeightPerturbation", lambda case: {}),
+    "RewardHebbian": ("RewardHebbian", lambda case: {}),
+    "RidgeReadout": ("RidgeReadout", lambda case: {}),
+    "FORCE": ("FORCE", lambda case: {}),
+    "FullFORCE": ("FullFORCE", lambda case: {}),
 }
 
 
