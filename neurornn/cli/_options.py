@@ -217,7 +217,9 @@ class TrainingOptions:
         rule: Learning rule: bptt; truncated-bptt:depth=20,every=10 with lengths in time steps; rflo, e-prop, snap-1,
             feedback-alignment, k-hop:k=2, mdgl or modprop, with options as in rflo:feedback=random(seed=1). Feedback is symmetric, random or
             adaptive(rate, decay). Rules that run forward in time, with update_every=1 to move the weights at every step: rtrl,
-            snap:n=2, online-rflo, online-e-prop, uoro, kf-rtrl, r-kf-rtrl, kernl and dni. Least squares: force,
+            snap:n=2, online-rflo, online-e-prop, uoro, kf-rtrl, r-kf-rtrl, kernl and dni. Credit by replay, as in
+            replay:source=inverted,credit=aligned(seed=1). Reward alone, as in node-perturbation:reward=performance,
+            weight-perturbation, reward-hebbian and, with --kind recollect, recollect. Least squares: force, full-force, ridge. Least squares: force,
             full-force and ridge:washout=20. From what actions bring, for networks of kind recollect: recollect:rate=0.1.
         optimizer: adam, adamw, rmsprop or sgd, with options as in adam:lr=0.003 (lr is the learning rate); rule takes the
             one that the learning rule was made for.
