@@ -61,10 +61,10 @@ def neutral_for(kind: str, options: Mapping[str, Any], defaults: Mapping[str, An
 
 def build_kind(
     kind: str,
-    options: Any,
-    defaults: Any,
+    options: Any,  # noqa: ANN401
+    defaults: Any,  # noqa: ANN401
     task: AbstractTask,
-    seed: int,  # noqa: ANN401
+    seed: int,
 ) -> AbstractNetwork:
     """Build a network of another family than CTRNN.
 
