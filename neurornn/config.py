@@ -27,7 +27,9 @@ from neurornn._coding import decode_fields, named, shown
 from neurornn._coding import encode as encode
 from neurornn.networks import CTRNN, AbstractNetwork, GatedMemory, ReversibleRNN
 
-FAMILIES: Final[dict[str, type[AbstractNetwork]]] = {each.__name__: each for each in (CTRNN, GatedMemory, ReversibleRNN)}
+FAMILIES: Final[dict[str, type[AbstractNetwork]]] = {
+    each.__name__: each for each in (CTRNN, GatedMemory, ReversibleRNN)
+}
 
 
 def network_to_config(network: AbstractNetwork) -> dict[str, Any]:
