@@ -37,29 +37,62 @@ def test_trials_are_those_of_the_publication(reward, rule):
 
 
 def test_the_control_hears_of_other_trials(reward):
-    task = reward.task_of(reward.Run("shuffled", 0, 96))
+    task = reward.task_of(reward.Run("shuffled", 0, 120))
     trials = task.sample(8, seed=0)
     output = torch.randn(trials.targets.shape, generator=torch.Generator().manual_seed(0))
     own, others = reward.NegativeLoss()(trials, output), reward.Shuffled()(trials, output)
     assert torch.equal(own.sort().values, others.sort().values) and not (own == others).any()
 
 
-def test_criterion_and_course_of_a_short_run(reward):
-    found = reward.learn(reward.Run("node", 0, 192))
-    assert found["trial"] == [0, 96, 192] and np.shape(found["error"]) == (3, 4)
+def test_errors_are_those_of_the_last_200_ms(reward):
+    task = reward.task_of(reward.Run("node", 0, 120))
+    trials = task.sample(4, seed=0, balanced=True)
+    kept = reward.Recorded(reward.NegativeLoss())
+    silent = kept(trials, torch.zeros_like(trials.targets))
+    output = trials.targets.clone()
+    output[:, trials.time >= 800] += 0.25
+    output[:, (trials.time > 100) & (trials.time < 800)] = 7.0
+    kept(trials, output)
+    assert kept.errors == pytest.approx([0.98] * 4 + [0.25] * 4)
+    assert torch.equal(silent, reward.NegativeLoss()(trials, torch.zeros_like(trials.targets)))
+
+
+def test_criteria(reward):
+    assert reward.chosen({"trial": list(range(8)), "correct": [0.5, 1.0, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0]}) == 3
+    assert reward.chosen({"trial": [0, 1, 2, 3], "correct": [1.0] * 4}) is None
+    assert reward.reached({"errors": [0.6] * 120 + [0.4] * 95}) == 215
+    assert reward.reached({"errors": [0.6] * 120 + [0.4] * 94}) is None
+    assert reward.reached({"errors": [0.4] * 100}) == 100
+
+
+@pytest.mark.parametrize("rule", ["node", "shuffled", "weight"])
+def test_course_of_a_short_run(reward, rule):
+    found = reward.learn(reward.Run(rule, 0, 240))
+    assert found["trial"] == [120, 240] and len(found["errors"]) == 240
     assert set(found["output"]) == {"A, A", "A, B", "B, A", "B, B"}
     assert reward.reached(found) is None and reward.chosen(found) is None
-    long = {"trial": list(range(8)), "correct": [0.5, 1.0, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0]}
-    assert reward.chosen(long) == 3
-    found["error"][1], found["correct"][1] = [0.4] * 4, 1.0
-    assert reward.reached(found) == 96
-    found["error"][1] = [0.4, 0.4, 0.4, 0.6]
-    assert reward.reached(found) is None
+    assert found != reward.learn(reward.Run(rule, 1, 240))
 
 
-def test_the_hebbian_network_changes_its_recurrent_weights_alone(reward):
-    run = reward.Run("hebbian", 0, 8, reward.HEBBIAN)
-    network = reward.network_of(run, reward.task_of(run))
+def test_the_hebbian_network_is_that_of_the_publication(reward):
+    """A unit is the output, three are biases, and recurrent weights alone learn, but for those onto the biases."""
+    run = next(each for each in reward.planned(1) if each.rule == "hebbian")
+    task = reward.task_of(run)
+    network = reward.network_of(run, task)
     assert [name for name, each in network.named_parameters() if each.requires_grad] == ["recurrent.raw"]
     rates = torch.randn(3, network.n_units, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(network.read_out(rates), rates[:, :2])
+    assert torch.equal(network.read_out(rates), rates[:, :1] * torch.tensor([-1.0, 1.0]))
+    trials = task.sample(4, seed=0, balanced=True)
+    state = network(trials.inputs).state
+    assert (state[:, :, [1, 2, 3]] == torch.tensor([1.0, 1.0, -1.0])).all() and state[:, :, 4:].std(1).all()
+    before = network.W_rec.detach().clone()
+    rule, _, errors = reward.rule_of(run)
+    rule = reward.rules.RewardHebbian(rule.reward, baseline=rule.baseline, n_first=0)
+    optimizer = rule.optimizer(network)
+    for k in range(5):
+        rule.backward(
+            network, task.sample(1, seed=0, first=k % 2), generator=torch.Generator().manual_seed(k)
+        )
+    optimizer.step()
+    moved = network.W_rec.detach() != before
+    assert moved[[0, 4, 5]].any(1).all() and not moved[[1, 2, 3]].any() and len(errors) == 5
