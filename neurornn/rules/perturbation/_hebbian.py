@@ -42,6 +42,7 @@ class RewardHebbian(AbstractRewardRule):
     a step its state jumps by a number between :math:`-A` and :math:`A`. A cube makes these few large deviations count
     for more than the many small ones, so the synapse need not be told which of them were pushes. It stands inside the sum; it is that of each
     factor, so the sum is one product of :math:`(x - \bar x)^3` and :math:`r^3`, and no trace is formed for a synapse.
+    Steps are short, 1 ms in the publication: the longer they are, the more a state moves by itself within one, and the less a push stands out.
 
     The factor :math:`|\bar R|` is meant for rewards that are negative errors, as ``NegativeLoss(AbsoluteError())``: as errors vanish,
     so do the changes.
