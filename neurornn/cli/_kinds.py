@@ -20,7 +20,10 @@ KINDS: Final[dict[str, type[AbstractNetwork]]] = {
 }
 _SHARED: Final = ("n_units", "tau", "activation", "form", "sigma_rec", "noise", "train_initial_state")
 _SIZES: Final = ("n_inputs", "n_outputs", "dt", "seed", "dtype")
-_NEUTRAL: Final[dict[str, Any]] = {"excitatory": None, "sigma_rec": 0.0}  # what an option says that asks for nothing
+_NEUTRAL: Final[dict[str, Any]] = {
+    "excitatory": None,
+    "sigma_rec": 0.0,
+}  # what an option says that asks for nothing
 
 
 def family_of(kind: str) -> tuple[str, type[AbstractNetwork], dict[str, str]]:
