@@ -62,6 +62,7 @@ class Setting:
         gain: Of the random matrices of aligned credit.
         rules: What learns.
         n_seeds: Number of networks for each at most.
+        falling: Whether the learning rate falls to 0, by the same amount in each update.
     """
 
     task: tuple[str, tuple[tuple[str, Any], ...]]
@@ -73,6 +74,7 @@ class Setting:
     gain: float = 1.0
     rules: tuple[str, ...] = field(default=tuple(COLOURS), repr=False)
     n_seeds: int = field(default=5, repr=False)
+    falling: bool = False
 
 
 LONGER = (("counts", (6, 7, 8, 9)), ("held_out_counts", (11, 12, 13, 14)))
@@ -86,16 +88,20 @@ SETTINGS = {
     "longer counting, small weights": Setting(
         ("counting-language", LONGER), 10.0, 0.01, 2500, 16, 0.1, rules=ALL_BUT_MEMORY
     ),
+    "longer counting, falling rate": Setting(
+        ("counting-language", LONGER), 10.0, 0.01, 2500, 16, 0.1, rules=ALL_BUT_MEMORY, falling=True
+    ),
     "longer counting": Setting(("counting-language", LONGER), 5.0, 0.005, 2500, 16, rules=ALL_BUT_MEMORY),
     "maze": Setting(("t-maze", SHORTER), 5.0, 0.005, 2500, 16, gain=1.5, rules=ALL_BUT_MEMORY, n_seeds=2),
     "rows": Setting(("row-images", ()), 5.0, 0.005, 1500, 32, rules=ALL_BUT_MEMORY, n_seeds=2),
 }
 N_RECALLED = 2  # networks that learn from recalled inputs: these take the longest
 TITLES = {
-    "counting": "$a^n\\,|\\,b^n\\,|$, n = 1–4, small weights",
-    "counting, default weights": "$a^n\\,|\\,b^n\\,|$, n = 1–4, default weights",
-    "longer counting, small weights": "$a^n\\,|\\,b^n\\,|$, n = 6–9, small weights",
-    "longer counting": "$a^n\\,|\\,b^n\\,|$, n = 6–9, default weights",
+    "counting": "n = 1–4, small weights",
+    "counting, default weights": "n = 1–4, default weights",
+    "longer counting, small weights": "n = 6–9, small weights",
+    "longer counting, falling rate": "the same, falling rate",
+    "longer counting": "n = 6–9, default weights",
     "maze": "T-maze",
     "rows": "digits by rows",
 }
@@ -175,6 +181,21 @@ class Broken(SequenceMemory):
         return Imprint(patterns, shuffled.gate, shuffled.traces)
 
 
+class Falling(torch.optim.Adam):
+    """Adam whose rate falls to 0 in a number of updates."""
+
+    def __init__(self, parameters: Any, lr: float, n_updates: int) -> None:
+        super().__init__(parameters, lr=lr)
+        self.rates = iter(np.linspace(lr, 0, n_updates, endpoint=False).tolist())
+
+    @override
+    def step(self, closure: Any = None) -> Any:
+        rate = next(self.rates)
+        for group in self.param_groups:
+            group["lr"] = rate
+        return super().step(closure)
+
+
 def execute(run: Learning | Holding | Pointing | Recalling) -> dict[str, Any]:
     """Do one run of any kind."""
     torch.set_num_threads(1)
@@ -235,11 +256,16 @@ def learn(run: Learning) -> dict[str, Any]:
     network, rule = learner(run, task)
     learning = [each for each in network.parameters() if each.requires_grad]
     few = task.name.startswith("counting")  # four sentences are all there are
+    optimizer = (
+        Falling(learning, setting.rate, setting.n_updates)
+        if setting.falling
+        else torch.optim.Adam(learning, lr=setting.rate)
+    )
     history = training.train(
         network,
         task,
         rule=rule,
-        optimizer=torch.optim.Adam(learning, lr=setting.rate),
+        optimizer=optimizer,
         n_steps=setting.n_updates,
         batch_size=setting.batch_size,
         seed=run.seed,
@@ -362,21 +388,21 @@ def findings(rows: pd.DataFrame) -> dict[str, str]:
 
 
 def draw(runs: Sequence[Any], results: Sequence[dict[str, Any]]) -> Figure:
-    """The nine panels."""
+    """The ten panels."""
     rows = table(runs, results)
-    figure = Figure(figsize=(9.0, 7.6), layout="constrained")
-    panels = figure.subplots(3, 3)
+    figure = Figure(figsize=(13.0, 5.6), layout="constrained")
+    panels = figure.subplots(2, 5)
     recall(panels[0, 0], next(f for run, f in zip(runs, results, strict=True) if isinstance(run, Recalling)))
     hold(panels[0, 1], rows)
     aim(panels[0, 2], rows)
     for ax, study in zip(panels.flat[3:], TITLES, strict=True):
         curves(ax, study, runs, results)
-    for letter, ax in zip("abcdefghi", panels.flat, strict=True):
+    for letter, ax in zip("abcdefghij", panels.flat, strict=True):
         ax.set_title(letter, loc="left", fontsize=9, fontweight="bold")
         ax.tick_params(labelsize=7)
         ax.spines[["top", "right"]].set_visible(False)
     handles = [
-        panels[1, 0].plot([], [], color=colour, label=WORDS[rule])[0] for rule, colour in COLOURS.items()
+        panels[0, 3].plot([], [], color=colour, label=WORDS[rule])[0] for rule, colour in COLOURS.items()
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=5, frameon=False, fontsize=7)
     return figure
