@@ -18,20 +18,21 @@ _Work: TypeAlias = Callable[[int, int], None]
 _Answers: TypeAlias = "SimpleQueue[BaseException | None]"
 _Tasks: TypeAlias = "SimpleQueue[tuple[_Work, int, int, _Answers]]"
 
-_WORTH: Final = 1e5  # nanoseconds of work that justify waking another thread, which takes a quarter of that
+_WORTH: Final = 3e5  # nanoseconds of work that justify waking another thread, unless the caller knows better
 _helpers: dict[int, tuple[_Tasks, list[threading.Thread]]] = {}  # by process: threads do not survive a fork
 _lock = threading.Lock()
 
 
-def share(work: _Work, n_items: int, nanoseconds: float) -> None:
+def share(work: _Work, n_items: int, nanoseconds: float, worth: float | None = None) -> None:
     """Call ``work(first, last)`` for shares that cover ``n_items``, on as many threads as torch may use and it is worth.
 
     Args:
         work: What to do; compiled code that releases the interpreter lock.
         n_items: Number of items.
         nanoseconds: How long one thread would take, roughly.
+        worth: Nanoseconds of work that are worth another thread; None for what long work is.
     """
-    n_shares = max(1, min(n_threads(), n_items, int(nanoseconds / _WORTH)))
+    n_shares = max(1, min(n_threads(), n_items, int(nanoseconds / (worth or _WORTH))))
     if n_shares == 1:
         return work(0, n_items)
     edges = [n_items * i // n_shares for i in range(n_shares + 1)]

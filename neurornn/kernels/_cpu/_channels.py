@@ -18,6 +18,7 @@ from neurornn.kernels._cpu._vector import pointer
 _BLOCKS: Final = 3
 _NONE: Final = np.zeros(0, np.float32)
 _NOTHING: Final = np.zeros(0, np.int64)
+_WORTH: Final = 1e5  # nanoseconds of work for another thread: these are short, and end together
 _DRAWN, _WRITTEN, _SHOWN = 0.8, 0.2, 0.05  # nanoseconds for a number, roughly
 
 
@@ -66,7 +67,7 @@ def written_channels(blocks: Sequence[Block], noise: Noise | None, ends: NDArray
     def work(first: int, last: int) -> None:
         _write(outs, sizes, first, last, what, held, when, otherwise, trials, scale, low, high, stops)
 
-    share(work, n_trials, nanoseconds)
+    share(work, n_trials, nanoseconds, worth=_WORTH)
 
 
 @lru_cache(maxsize=256)
