@@ -503,7 +503,9 @@ def test_noise_of_the_world_needs_a_source_and_matters():
 
 def test_the_command_line_knows_network_and_rule():
     task = tasks.make("reversal", dt=100.0, grace=0.0)
-    network = NetworkOptions(kind="recollect:slope=2,threshold=0", n_units=9, excitatory=None, sigma_rec=0.0).build(task, 4)
+    network = NetworkOptions(
+        kind="recollect:slope=2,threshold=0", n_units=9, excitatory=None, sigma_rec=0.0
+    ).build(task, 4)
     assert network.settings() == GatedMemory(3, 9, 2, dt=100.0, slope=2.0, threshold=0.0, seed=4).settings()
     rule = TrainingOptions(rule="recollect:rate=0.1,temperature=0.5", optimizer="rule").build_rule()
     assert rule == rules.RECOLLECT(rate=0.1, temperature=0.5)
