@@ -72,34 +72,80 @@ def test_below_a_spectral_radius_of_1_it_forgets_where_it_started():
     assert distance_after(reservoir(1, 200, 1, spectral_radius=1.3, dtype=DOUBLE)) > 1e-2
 
 
-def memory_capacity(network, n_steps=4000, washout=400):
-    """Sum over delays of the squared correlation between an input and what a read-out says of it, in new data."""
-    n = network.n_units
+def kept(network, alpha, n_delays, n_steps=6000, washout=600):
+    """For each delay the squared correlation between a past input and what a read-out says of it, in new data."""
     found = {}
     for name, seed in (("train", 5), ("test", 6)):
-        u = normal(n_steps, 1, seed=seed)
-        past = torch.stack([torch.roll(u[:, 0], delay) for delay in range(1, 2 * n + 1)], 1)
+        u = normal(n_steps + washout, 1, seed=seed)
+        past = torch.stack([torch.roll(u[:, 0], delay) for delay in range(1, n_delays + 1)], 1)
         found[name] = stream(u, past)
-    RidgeReadout(alpha=1e-12, washout=washout).fit(network, found["train"])
+    RidgeReadout(alpha, washout).fit(network, found["train"])
     with torch.no_grad():
         said = network(found["test"].inputs).output[0, washout:].numpy()
     wanted = found["test"].targets[0, washout:].numpy()
-    correlation = [np.corrcoef(a, b)[0, 1] for a, b in zip(said.T, wanted.T, strict=True)]
-    return float(np.sum(np.square(correlation)))
+    return np.array([np.corrcoef(a, b)[0, 1] ** 2 for a, b in zip(said.T, wanted.T, strict=True)])
 
 
-def test_linear_units_remember_about_as_many_inputs_as_there_are():
-    n = 40
-    network = reservoir(
-        1, n, 2 * n, spectral_radius=0.95, density=1.0, activation="identity", dt=1.0, dtype=DOUBLE
-    )
-    chance = 2 * n / 3600  # squared correlations of unrelated series
-    capacity = memory_capacity(network)
-    assert 0.5 * n < capacity < n + 3 * chance
-    forgetful = reservoir(
-        1, n, 2 * n, spectral_radius=0.2, density=1.0, activation="identity", dt=1.0, dtype=DOUBLE
-    )
-    assert memory_capacity(forgetful) < capacity / 2
+def kept_by_theory(network, alpha, n_delays, n_steps=6000):
+    """The same for endless new data, from the covariance of the rates: linear units, white inputs of variance 1."""
+    a, W, w = (each.detach().numpy() for each in (network.alpha, network.W_rec, network.W_in[:, 0]))
+    A, c = (1 - a) * np.eye(len(w)) + a * W, a * w
+    S, power = np.outer(c, c), A
+    for _ in range(14):  # the sum of A^k c c' A^k', doubled each time
+        S, power = S + power @ S @ power.T, power @ power
+    sizes, directions = np.linalg.eigh(S)
+    found = []
+    for _ in range(n_delays):
+        c = A @ c
+        shares = (directions.T @ c) ** 2
+        weighed = shares / (np.abs(sizes) + alpha / n_steps)
+        found.append(weighed.sum() ** 2 / (weighed * sizes / (np.abs(sizes) + alpha / n_steps)).sum())
+    return np.array(found)
+
+
+def linear(n, n_outputs, **options):
+    return reservoir(1, n, n_outputs, dt=1.0, dtype=DOUBLE, **({"activation": "identity"} | options))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_100_linear_units_hold_between_50_and_100_inputs(seed):
+    network = linear(100, 200, spectral_radius=0.95, seed=seed)
+    capacity = {alpha: kept(network, alpha, 200).sum() for alpha in (1e-20, 1.0)}
+    chance = 200 / 6000  # squared correlations of unrelated series
+    assert 50 < capacity[1e-20] < 100 + 2 * chance
+    assert capacity[1.0] < 40  # a penalty takes the weak directions, in which the distant past is held
+    forgetful = linear(100, 200, spectral_radius=0.2, seed=seed)
+    assert kept(forgetful, 1e-20, 200).sum() < capacity[1e-20] / 2
+
+
+@pytest.mark.parametrize(
+    ("alpha", "options"),
+    [
+        (1e-2, {}),
+        (1e-6, {}),
+        (1e-2, {"leak": 0.3}),
+        (1.0, {"density": 1.0, "input_scale": 0.1}),
+        (1e-4, {"spectral_radius": 0.5}),
+    ],
+)
+def test_the_memory_of_linear_units_is_that_of_theory(alpha, options):
+    network = linear(100, 150, **({"spectral_radius": 0.95} | options))
+    found, expected = kept(network, alpha, 150), kept_by_theory(network, alpha, 150)
+    assert np.abs(found - expected).max() < 0.1
+    assert abs(found.sum() / expected.sum() - 1) < 0.08
+    assert 5 < expected.sum() < 60 and np.ptp(expected) > 0.9
+
+
+@pytest.mark.parametrize(("n", "radius"), [(20, 0.95), (100, 0.95), (100, 0.98)])
+def test_a_ring_of_linear_units_holds_almost_as_many_inputs_as_there_are(n, radius):
+    """Each unit hands on what it holds; after a round the input at the start is added: N - 1 + radius^(2N)."""
+    network = linear(n, 3 * n, density=1.0)
+    network.W_rec = radius * torch.eye(n).roll(1, 0)
+    network.W_in = torch.eye(n)[:, :1]
+    found = kept(network, 1e-12, 3 * n)
+    rounds = np.arange(1, 3 * n + 1) // n
+    np.testing.assert_allclose(found, radius ** (2 * n * rounds) * (1 - radius ** (2 * n)), atol=0.05)
+    assert abs(found.sum() - (n - 1 + radius ** (2 * n))) < 0.02 * n
 
 
 # ---- the read-out

@@ -23,7 +23,7 @@ from neurornn.rules.least_squares._checks import (
     leaky_only,
     plain_descent,
 )
-from neurornn.rules.least_squares._moments import add_rows, empty_moments, ridge
+from neurornn.rules.least_squares._factor import add_rows, empty_factor, ridge
 from neurornn.rules.least_squares._units import hand_over
 from neurornn.trials import Trials
 
@@ -36,7 +36,8 @@ class RidgeReadout(AbstractRule):
 
     over all steps :math:`k` of all trials so far, weighted by the mask, the first ``washout`` steps of each trial left out. The
     intercept is not penalised. What is left in ``.grad`` is :math:`W_{out}` minus the solution, so that after one step of gradient descent
-    with rate 1 the read-out is the solution for all data so far; batches add to the means and products in the memory of the rule.
+    with rate 1 the read-out is the solution for all data so far; batches add to a triangular factor of the rates in the memory of
+    the rule. Their products are never formed, so weak but faithful directions count down to the rounding of the rates.
 
     In a network whose outputs return to the units, the targets return in their place while data are collected (teacher
     forcing): the outputs still to be learned would drive the units somewhere else. The bias of the outputs, which is
@@ -87,7 +88,7 @@ class RidgeReadout(AbstractRule):
     @override
     def initial_memory(self, network: AbstractNetwork) -> dict[str, Tensor]:
         network = leaky_only(self, network)
-        return empty_moments(network.n_units, network.n_outputs, network.readout.raw.device)
+        return empty_factor(network.n_units, network.n_outputs, network.readout.raw.device)
 
     @override
     def backward(
@@ -138,7 +139,7 @@ class RidgeReadout(AbstractRule):
         trials: Trials,
         objective: Objective,
         generator: torch.Generator | None,
-        moments: Mapping[str, Tensor] | None,
+        factor: Mapping[str, Tensor] | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The loss of the read-out as it is, and the solution for these trials and those before them."""
         check_objective(self, objective, trials)
@@ -154,7 +155,7 @@ class RidgeReadout(AbstractRule):
             run = _reservoir_states(network, trials, generator)
             output = network.read_out(run)
             loss = objective.of_steps(trials, Outputs(output, run[:, -1], None, None))
-            if moments is None:
+            if factor is None:
                 return loss, network.W_out.detach(), torch.zeros(())
             exists = network.readout.mask
             rates = run if exists is None else run * exists[0]
@@ -164,32 +165,12 @@ class RidgeReadout(AbstractRule):
             if network.bias_out is not None and not intercept:
                 wanted = wanted - network.bias_out
             rows = [each[:, counted].flatten(0, 1) for each in (rates, wanted, trials.mask)]
-            add_rows(moments, *rows)
-            W, b = (
-                ridge(moments, self.alpha, intercept=intercept)
-                if exists is None
-                else _among(moments, self.alpha, exists[0], intercept)
-            )
+            add_rows(factor, *rows)
+            units = None if exists is None else exists[0].nonzero()[:, 0]
+            W, b = ridge(factor, self.alpha, intercept=intercept, units=units)
             if network.bias_out is not None and not intercept:
                 b = network.bias_out.detach().double()
         return loss, W.to(output), b.to(output)
-
-
-def _among(
-    moments: Mapping[str, Tensor], alpha: float, exists: Tensor, intercept: bool
-) -> tuple[Tensor, Tensor]:
-    """The solution with weights of some units alone."""
-    units = exists.nonzero()[:, 0]
-    few = {
-        **moments,
-        "mean_x": moments["mean_x"][units],
-        "products_xx": moments["products_xx"][units][:, units],
-        "products_xy": moments["products_xy"][units],
-    }
-    own, b = ridge(few, alpha, intercept=intercept)
-    W = own.new_zeros(len(own), len(exists))
-    W[:, units] = own
-    return W, b
 
 
 def _intercept(network: CTRNN) -> bool:
