@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurornn import kernels
-from neurornn.connectivity import SynapticWeights
+from neurornn.networks._checks import check_inputs, check_start
 from neurornn.networks._evolve import evolve
-from neurornn.networks._tau import TimeConstant
+from neurornn.networks._saved import check_saved
 from neurornn.networks._trajectory import Outputs, Trajectory
 from neurornn.trials import Trials
 
@@ -281,30 +281,7 @@ class AbstractNetwork(nn.Module, ABC):
             TypeError: If they are no tensor of the network's floating-point type.
             ValueError: If the shape is wrong or a value is not finite.
         """
-        like = next(self.parameters())
-        if not isinstance(inputs, Tensor) or inputs.dtype != like.dtype:
-            found = inputs.dtype if isinstance(inputs, Tensor) else type(inputs).__name__
-            raise TypeError(
-                f"inputs must be a tensor of the type of the weights, {like.dtype}: got {found}. Convert with "
-                "torch.as_tensor(inputs, dtype=...), or Trials with trials.to(network.W_rec)."
-            )
-        if inputs.ndim != 3:
-            raise ValueError(f"inputs must be (batch, time, input): got shape {tuple(inputs.shape)}.")
-        if inputs.shape[2] != self.n_inputs:
-            raise ValueError(
-                f"inputs has {inputs.shape[2]} channels but the network was built with n_inputs={self.n_inputs}. "
-                "Build it with n_inputs=task.n_inputs, or choose the task it was built for."
-            )
-        if inputs.shape[1] == 0:
-            raise ValueError("inputs has no time steps: give at least one.")
-        if not math.isfinite(inputs.sum().item()) and not bool(
-            torch.isfinite(inputs).all()
-        ):  # the sum is quicker
-            trial, step, channel = (int(i) for i in (~torch.isfinite(inputs)).nonzero()[0])
-            raise ValueError(
-                f"inputs must be finite: got {inputs[trial, step, channel].item()} in trial {trial}, step {step}, "
-                f"channel {channel}. Mask missing data in the loss and put numbers in the inputs."
-            )
+        check_inputs(inputs, next(self.parameters()), self.n_inputs)
 
     def check_trials(self, trials: Trials) -> None:
         """Refuse trials the network cannot run.
@@ -337,33 +314,12 @@ class AbstractNetwork(nn.Module, ABC):
         Raises:
             ValueError: If a name, a shape or a declared structure does not match, or a value is not finite.
         """
-        own = self.state_dict()
-        if strict and set(own) != set(state_dict):
-            missing = {name for name in set(own) - set(state_dict) if _twin(name) not in state_dict}
-            unknown = {name for name in set(state_dict) - set(own) if _twin(name) not in own}
-            if missing or unknown:
-                raise ValueError(
-                    f"The saved state belongs to another network: missing {sorted(missing)}, unknown {sorted(unknown)}."
-                )
-        for name, value in state_dict.items():
-            like = own.get(name, own.get(_twin(name)))
-            if like is not None and like.shape != value.shape:
-                raise ValueError(
-                    f"The saved '{name}' has shape {tuple(value.shape)} but the network needs {tuple(like.shape)}."
-                )
-        for prefix, module in self.named_modules():
-            if isinstance(module, SynapticWeights | TimeConstant):
-                module.check_state(state_dict, prefix + ".")
-        for name, value in state_dict.items():
-            finite = (
-                torch.isfinite(value) if not name.endswith(".fixed") else ~torch.isinf(value)
-            )  # NaN: plastic
-            if not bool(finite.all()):
-                raise ValueError(f"The saved '{name}' holds values that are not finite.")
+        check_saved(self, state_dict, strict)
         return super().load_state_dict(state_dict, strict=strict, assign=assign)
 
-
-def _twin(name: str) -> str:
-    """The other name under which a state may hold the same matrix; empty if there is none."""
-    stem, _, last = name.rpartition(".")
-    return {"raw": f"{stem}.weight", "weight": f"{stem}.raw"}.get(last, "")
+    def _begin(self, inputs: Tensor, state: Tensor | None, noise: Tensor | None) -> Tensor:
+        """The state to start from; refuses what does not fit together."""
+        self.check_inputs(inputs)
+        start = self.initial_state(inputs.shape[0]) if state is None else state
+        check_start(start, inputs, noise, self.n_units)
+        return start

@@ -1,6 +1,6 @@
 """What a network refuses before it does anything."""
 
-__all__ = ["check_choices", "check_kinds", "check_point", "check_start", "whole"]
+__all__ = ["check_choices", "check_inputs", "check_kinds", "check_point", "check_start", "whole"]
 
 import math
 import operator
@@ -87,6 +87,43 @@ def check_choices(form: str, noise: str, sigma_rec: float) -> None:
         raise TypeError(f"sigma_rec must be a number: got {sigma_rec!r}.")
     if not (math.isfinite(sigma_rec) and sigma_rec >= 0):
         raise ValueError(f"sigma_rec must be finite and at least 0: got {sigma_rec}.")
+
+
+def check_inputs(inputs: Tensor, like: Tensor, n_inputs: int) -> None:
+    """Refuse inputs that a network cannot take.
+
+    Args:
+        inputs: Input channels, ``(batch, time, input)``.
+        like: A parameter of the network.
+        n_inputs: Number of its input channels.
+
+    Raises:
+        TypeError: If they are no tensor of the network's floating-point type.
+        ValueError: If the shape is wrong or a value is not finite.
+    """
+    if not isinstance(inputs, Tensor) or inputs.dtype != like.dtype:
+        found = inputs.dtype if isinstance(inputs, Tensor) else type(inputs).__name__
+        raise TypeError(
+            f"inputs must be a tensor of the type of the weights, {like.dtype}: got {found}. Convert with "
+            "torch.as_tensor(inputs, dtype=...), or Trials with trials.to(network.W_rec)."
+        )
+    if inputs.ndim != 3:
+        raise ValueError(f"inputs must be (batch, time, input): got shape {tuple(inputs.shape)}.")
+    if inputs.shape[2] != n_inputs:
+        raise ValueError(
+            f"inputs has {inputs.shape[2]} channels but the network was built with n_inputs={n_inputs}. "
+            "Build it with n_inputs=task.n_inputs, or choose the task it was built for."
+        )
+    if inputs.shape[1] == 0:
+        raise ValueError("inputs has no time steps: give at least one.")
+    if not math.isfinite(inputs.sum().item()) and not bool(
+        torch.isfinite(inputs).all()
+    ):  # the sum is quicker
+        trial, step, channel = (int(i) for i in (~torch.isfinite(inputs)).nonzero()[0])
+        raise ValueError(
+            f"inputs must be finite: got {inputs[trial, step, channel].item()} in trial {trial}, step {step}, "
+            f"channel {channel}. Mask missing data in the loss and put numbers in the inputs."
+        )
 
 
 def check_start(start: Tensor, inputs: Tensor, noise: Tensor | None, n_units: int) -> None:

@@ -28,16 +28,16 @@ from neurornn.connectivity import (
     SynapticWeights,
 )
 from neurornn.connectivity._initialise import fan_in_normal
-from neurornn.networks._base import AbstractNetwork
-from neurornn.networks._checks import check_choices, check_kinds, check_point, check_start, whole
+from neurornn.networks._checks import check_choices, check_kinds, check_point, whole
+from neurornn.networks._leaky import AbstractLeakyNetwork
 from neurornn.networks._output_feedback import closed_loop, feedback_weights, open_loop
-from neurornn.networks._settings import CTRNN_ARGUMENTS, activation_name, tau_setting
+from neurornn.networks._settings import CTRNN_ARGUMENTS
 from neurornn.networks._tau import LearnedTau, TimeConstant
 from neurornn.networks._trajectory import Outputs, Trajectory
 from neurornn.random import derive_seed
 
 
-class CTRNN(AbstractNetwork):
+class CTRNN(AbstractLeakyNetwork):
     r"""A leaky recurrent network with noise, Dale's law and a linear read-out.
 
     .. math::
@@ -182,48 +182,16 @@ class CTRNN(AbstractNetwork):
             else None,
             **place,
         )
-        self.bias = nn.Parameter(torch.zeros(n_units, **place)) if bias else None
-        self.bias_out = nn.Parameter(torch.zeros(n_outputs, **place)) if bias else None
-        start = torch.zeros(n_units, **place)
-        if train_initial_state:
-            self.start = nn.Parameter(start)
-        else:
-            self.register_buffer("start", start)
+        self._add_offsets(bias, torch.zeros(n_units, **place), train_initial_state)
 
         self.recurrent.assign_(torch.as_tensor(self.init.matrix(wiring, sign, seed)))
         for name, weights in (("input", self.input), ("readout", self.readout)):
             weights.assign_(fan_in_normal(weights, derive_seed(seed, f"{name} weights")))
 
-    @override
-    def settings(self) -> dict[str, Any]:
-        derived = {
-            "tau": tau_setting(self.time_constant),
-            "activation": activation_name(self.activation),
-            "bias": self.bias is not None,
-            "train_initial_state": isinstance(self.start, nn.Parameter),
-            "dtype": str(self.recurrent.raw.dtype).removeprefix("torch."),
-        }
-        return {name: derived[name] if name in derived else getattr(self, name) for name in self.arguments}
-
     @property
     @override
     def cell_types(self) -> NDArray[np.str_]:
         return self._cell_types
-
-    @property
-    def tau(self) -> Tensor:
-        """Time constants in ms, one number or ``(unit,)``."""
-        return self.time_constant()
-
-    @property
-    @override
-    def slowest(self) -> float:
-        return float(self.tau.detach().max())
-
-    @property
-    def alpha(self) -> Tensor:
-        r""":math:`dt/\tau`, one number or ``(unit,)``."""
-        return self.dt / self.time_constant()
 
     @property
     def W_rec(self) -> Float[Tensor, "unit unit"]:
@@ -262,9 +230,6 @@ class CTRNN(AbstractNetwork):
         self.readout.assign_(weight)
 
     @override
-    def initial_state(self, batch_size: int) -> Float[Tensor, "batch unit"]:
-        return self.start.expand(batch_size, self.n_units)
-
     def rate(self, state: Float[Tensor, "*batch unit"]) -> Tensor:
         """Firing rates of a state.
 
@@ -275,17 +240,6 @@ class CTRNN(AbstractNetwork):
             Rates: the activation of the state in current form, the state itself in rate form.
         """
         return self.activation(state) if self.form == "current" else state
-
-    def read_out(self, rate: Float[Tensor, "*batch unit"]) -> Tensor:
-        """Linear read-out of firing rates.
-
-        Args:
-            rate: Rates.
-
-        Returns:
-            Outputs ``(*batch, output)``.
-        """
-        return nn.functional.linear(rate, self.W_out, self.bias_out)
 
     @override
     def drift(self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]) -> Tensor:
@@ -437,9 +391,7 @@ class CTRNN(AbstractNetwork):
         values: Tensor | None = None,
         **options: Any,  # noqa: ANN401
     ) -> kernels.Run:
-        self.check_inputs(inputs)
-        start = self.initial_state(inputs.shape[0]) if state is None else state
-        check_start(start, inputs, values, self.n_units)
+        start = self._begin(inputs, state, values)
         noise = None
         if self.sigma_rec > 0:
             key = None if values is not None else self.noise_key(generator)

@@ -6,16 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from typing_extensions import override
 
 from neurornn._threads import single_threaded
-from neurornn.networks._base import AbstractNetwork
-from neurornn.networks._checks import check_kinds, check_point, check_start, whole
+from neurornn.networks._checks import check_kinds, check_point, whole
+from neurornn.networks._rates import AbstractRateNetwork
 from neurornn.networks._settings import CTRNN_ARGUMENTS
 from neurornn.networks._trajectory import Trajectory
 from neurornn.random import derive_seed, uniform_array
@@ -33,7 +31,7 @@ class Gates(NamedTuple):
     candidate: Tensor
 
 
-class GatedMemory(AbstractNetwork):
+class GatedMemory(AbstractRateNetwork):
     r"""The network of RECOLLECT: units that keep or overwrite what they hold as the input says.
 
     .. math::
@@ -123,16 +121,6 @@ class GatedMemory(AbstractNetwork):
         self.b_candidate = drawn("candidate bias", self.n_units) if bias else None
         self.bias_out = drawn("readout bias", self.n_outputs) if bias else None
 
-    @override
-    def settings(self) -> dict[str, Any]:
-        derived = {"bias": self.bias_out is not None, "dtype": str(self.W_gate.dtype).removeprefix("torch.")}
-        return {name: derived[name] if name in derived else getattr(self, name) for name in self.arguments}
-
-    @property
-    @override
-    def cell_types(self) -> NDArray[np.str_]:
-        return np.full(self.n_units, "", dtype="<U1")
-
     @property
     @override
     def W_rec(self) -> Float[Tensor, "unit unit"]:
@@ -161,6 +149,7 @@ class GatedMemory(AbstractNetwork):
         new = self.slope * nn.functional.linear(input, self.W_candidate, self.b_candidate) - self.threshold
         return Gates(torch.sigmoid(keep), torch.sigmoid(new))
 
+    @override
     def rate(self, state: Float[Tensor, "*batch unit"]) -> Tensor:
         """Firing rates of a state: the state itself.
 
@@ -171,17 +160,6 @@ class GatedMemory(AbstractNetwork):
             The states.
         """
         return state
-
-    def read_out(self, rate: Float[Tensor, "*batch unit"]) -> Tensor:
-        """Linear read-out of firing rates.
-
-        Args:
-            rate: Rates.
-
-        Returns:
-            Outputs ``(*batch, output)``.
-        """
-        return nn.functional.linear(rate, self.W_out, self.bias_out)
 
     @override
     def drift(self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]) -> Tensor:
@@ -246,9 +224,7 @@ class GatedMemory(AbstractNetwork):
         generator: torch.Generator | None = None,
         noise: Float[Tensor, "batch time unit"] | None = None,
     ) -> Trajectory:
-        self.check_inputs(inputs)
-        m = self.initial_state(inputs.shape[0]) if state is None else state
-        check_start(m, inputs, noise, self.n_units)
+        m = self._begin(inputs, state, noise)
         with single_threaded():
             keep, candidate = self.gates(inputs)
             taken, states = (1 - keep) * candidate, []

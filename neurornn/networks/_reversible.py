@@ -18,9 +18,9 @@ from neurornn.activations import Activation
 from neurornn.activations import activation as find_activation
 from neurornn.connectivity import SynapticWeights
 from neurornn.connectivity._initialise import fan_in_normal
-from neurornn.networks._base import AbstractNetwork
 from neurornn.networks._checks import check_choices, check_kinds, check_point, check_start, whole
-from neurornn.networks._settings import CTRNN_ARGUMENTS, activation_name, tau_setting
+from neurornn.networks._leaky import AbstractLeakyNetwork
+from neurornn.networks._settings import CTRNN_ARGUMENTS
 from neurornn.networks._tau import LearnedTau, TimeConstant
 from neurornn.networks._trajectory import Trajectory
 from neurornn.random import derive_seed
@@ -30,7 +30,7 @@ _TAKEN: Final = (
 )  # fmt: skip
 
 
-class ReversibleRNN(AbstractNetwork):
+class ReversibleRNN(AbstractLeakyNetwork):
     r"""A leaky network of two populations, A and B, updated one after the other, that can run backwards.
 
     .. math::
@@ -130,47 +130,11 @@ class ReversibleRNN(AbstractNetwork):
         self.b_to_a = SynapticWeights(half, half, **place)
         self.input = SynapticWeights(half, self.n_inputs, **place)
         self.readout = SynapticWeights(self.n_outputs, half, **place)
-        self.bias = nn.Parameter(torch.zeros(self.n_units, **place)) if bias else None
-        self.bias_out = nn.Parameter(torch.zeros(self.n_outputs, **place)) if bias else None
         start = torch.full((self.n_units,), self.initial, **place)
-        if train_initial_state:
-            self.start = nn.Parameter(start)
-        else:
-            self.register_buffer("start", start)
+        self._add_offsets(bias, start, train_initial_state)
         for name, scale in (("a_to_b", gain), ("b_to_a", gain), ("input", 1.0), ("readout", 1.0)):
             weights: SynapticWeights = getattr(self, name)
             weights.assign_(scale * fan_in_normal(weights, derive_seed(self.seed, f"{name} weights")))
-
-    @override
-    def settings(self) -> dict[str, Any]:
-        derived = {
-            "tau": tau_setting(self.time_constant),
-            "activation": activation_name(self.activation),
-            "bias": self.bias is not None,
-            "train_initial_state": isinstance(self.start, nn.Parameter),
-            "dtype": str(self.input.raw.dtype).removeprefix("torch."),
-        }
-        return {name: derived[name] if name in derived else getattr(self, name) for name in self.arguments}
-
-    @property
-    @override
-    def cell_types(self) -> NDArray[np.str_]:
-        return np.full(self.n_units, "", dtype="<U1")
-
-    @property
-    @override
-    def slowest(self) -> float:
-        return float(self.tau.detach().max())
-
-    @property
-    def tau(self) -> Tensor:
-        """Time constants in ms, one number or ``(unit,)``."""
-        return self.time_constant()
-
-    @property
-    def alpha(self) -> Tensor:
-        r""":math:`dt/\tau`, one number or ``(unit,)``."""
-        return self.dt / self.time_constant()
 
     @property
     def W_AB(self) -> Float[Tensor, "half half"]:
@@ -208,29 +172,11 @@ class ReversibleRNN(AbstractNetwork):
         return nn.functional.pad(self.readout(), (self.n_units // 2, 0))
 
     @override
-    def initial_state(self, batch_size: int) -> Float[Tensor, "batch unit"]:
-        return self.start.expand(batch_size, self.n_units)
-
     def rate(self, state: Float[Tensor, "*batch unit"]) -> Tensor:
-        """Firing rates of a state.
-
-        Args:
-            state: States.
-
-        Returns:
-            Rates.
-        """
         return self.activation(state)
 
+    @override
     def read_out(self, rate: Float[Tensor, "*batch unit"]) -> Tensor:
-        """Linear read-out of the firing rates of B.
-
-        Args:
-            rate: Rates of all units.
-
-        Returns:
-            Outputs ``(*batch, output)``.
-        """
         return nn.functional.linear(rate[..., self.n_units // 2 :], self.readout(), self.bias_out)
 
     @override
@@ -374,9 +320,7 @@ class ReversibleRNN(AbstractNetwork):
         generator: torch.Generator | None = None,
         noise: Float[Tensor, "batch time unit"] | None = None,
     ) -> Trajectory:
-        self.check_inputs(inputs)
-        start = self.initial_state(inputs.shape[0]) if state is None else state
-        check_start(start, inputs, noise, self.n_units)
+        start = self._begin(inputs, state, noise)
         if noise is None:
             noise = self.draw_noise(inputs.shape[0], inputs.shape[1], generator)
         with single_threaded():
