@@ -299,7 +299,7 @@ def test_the_memory_of_the_machine_is_known():
 @pytest.mark.parametrize("rule", [UORO(), KroneckerRTRL(), ReverseKroneckerRTRL(), KeRNL()])
 def test_random_signs_need_a_generator_even_without_noise(rule):
     name = type(rule).__name__
-    with pytest.raises(ValueError, match=f"{name} draws random numbers and they need an explicit source"):
+    with pytest.raises(ValueError, match=f"{name} draws random numbers from an explicit source"):
         rule.backward(make_network(sigma_rec=0.0), toy_trials(3, T))
     assert RTRL().backward(make_network(sigma_rec=0.0), toy_trials(3, T)) > 0
 

@@ -1,6 +1,6 @@
 """The contract of a learning rule."""
 
-__all__ = ["AbstractOnlineRule", "AbstractRule"]
+__all__ = ["AbstractOnlineRule", "AbstractPiecewiseRule", "AbstractRule", "plain_descent"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -101,9 +101,7 @@ class AbstractRule(ABC):
         Returns:
             ``torch.optim.Adam`` with learning rate 0.001, unless the rule is made for another.
         """
-        return torch.optim.Adam(
-            [each for each in network.parameters() if each.requires_grad], lr=1e-3, fused=True
-        )
+        return torch.optim.Adam(_trained(network), lr=1e-3, fused=True)
 
     def memory(self, network: AbstractNetwork) -> dict[str, Tensor]:
         """What the rule carries from batch to batch for a network, such as feedback weights that learn.
@@ -133,14 +131,8 @@ class AbstractRule(ABC):
         return {}
 
 
-class AbstractOnlineRule(AbstractRule):
-    """A rule that runs forward in time with the network and can change the weights within a trial.
-
-    Attributes:
-        update_every: Steps between updates; None for one update after the trial.
-    """
-
-    update_every: int | None
+class AbstractPiecewiseRule(AbstractRule):
+    """A rule that makes its gradient in parts, between which the weights may move."""
 
     @abstractmethod
     @override
@@ -163,6 +155,33 @@ class AbstractOnlineRule(AbstractRule):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         return torch.stack(list(self.parts(network, trials, objective=objective, generator=generator))).sum()
+
+
+class AbstractOnlineRule(AbstractPiecewiseRule):
+    """A rule that runs forward in time with the network and can change the weights within a trial.
+
+    Attributes:
+        update_every: Steps between updates; None for one update after the trial.
+    """
+
+    update_every: int | None
+
+
+def plain_descent(network: AbstractNetwork, rate: float = 1.0) -> torch.optim.Optimizer:
+    """The optimiser that subtracts gradients times a rate, and nothing else.
+
+    Args:
+        network: Network that is going to be trained.
+        rate: The rate; 1 takes a gradient for the whole change.
+
+    Returns:
+        Plain gradient descent.
+    """
+    return torch.optim.SGD(_trained(network), lr=rate)
+
+
+def _trained(network: AbstractNetwork) -> list[torch.nn.Parameter]:
+    return [each for each in network.parameters() if each.requires_grad]
 
 
 _MEMORIES: Final[WeakKeyDictionary[AbstractNetwork, dict[AbstractRule, dict[str, Tensor]]]] = (

@@ -13,6 +13,7 @@ from typing_extensions import override
 from neurornn._threads import single_threaded
 from neurornn.networks import CTRNN, AbstractNetwork, Trajectory
 from neurornn.objective import Objective
+from neurornn.rules._hand_over import penalise
 from neurornn.rules._recursion import AbstractReverseRule, Recording, propagate
 from neurornn.trials import Trials
 
@@ -182,7 +183,4 @@ class TruncatedBPTT(AbstractReverseRule):
                 at, state = end, run.final.detach()
             elif start == 0:
                 state = network.initial_state(trials.n_trials)  # its graph was used up
-        weights = objective.of_weights(network)
-        if weights.requires_grad:
-            weights.backward()
-        return total + weights.detach()
+        return total + penalise(network, objective)

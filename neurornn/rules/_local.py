@@ -16,8 +16,9 @@ from neurornn._threads import single_threaded
 from neurornn.kernels import Credit, DiagonalHop, FixedHop, NoHop
 from neurornn.networks import CTRNN, AbstractNetwork
 from neurornn.objective import Objective
+from neurornn.rules._checks import leaky
 from neurornn.rules._feedback import AbstractFeedback, Random, Symmetric, random_matrix
-from neurornn.rules._recursion import AbstractFeedbackRule, Recording, leaky, propagate
+from neurornn.rules._recursion import AbstractFeedbackRule, Recording, propagate
 from neurornn.trials import Trials
 
 Hop = NoHop | DiagonalHop | FixedHop

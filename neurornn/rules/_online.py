@@ -19,6 +19,8 @@ from neurornn.kernels import Circuit
 from neurornn.networks import CTRNN, AbstractNetwork, Trajectory
 from neurornn.objective import Objective
 from neurornn.rules._base import AbstractOnlineRule
+from neurornn.rules._checks import explicit
+from neurornn.rules._hand_over import hand_over, penalise
 from neurornn.rules._steps import AbstractTraces, Columns, Setting, Step
 from neurornn.trials import Trials
 
@@ -75,11 +77,8 @@ class AbstractForwardRule(AbstractOnlineRule):
         network.check_trials(trials)
         trials = trials.to(next(network.parameters()))
         network.check_inputs(trials.inputs)
-        if self._draws and generator is None:
-            raise ValueError(
-                f"{name} draws random numbers and they need an explicit source. Pass "
-                "generator=torch.Generator().manual_seed(...)."
-            )
+        if self._draws:
+            generator = explicit(self, "random numbers", generator)
         key = network.noise_key(generator) if self._draws or network.sigma_rec > 0 else None
         circuit = _detached(network.circuit())
         state = network.initial_state(trials.n_trials).detach()
@@ -131,10 +130,7 @@ class _Run:
                         readout += of_matrix
                         offset += of_bias
             self._hand_over(live, gradient, readout, offset)
-            penalty = self.objective.of_weights(self.network) * ((stop - first) / self.trials.n_steps)
-            if penalty.requires_grad:
-                penalty.backward()
-            return loss + penalty.detach()
+            return loss + penalise(self.network, self.objective, (stop - first) / self.trials.n_steps)
 
     def _block(self, circuit: Circuit, first: int, stop: int) -> tuple[Tensor, list[Step]]:
         """The loss of some steps, and the steps."""
@@ -236,10 +232,7 @@ class _Run:
             found.append((live.alpha, gradient[:, synaptic]))
         if self.columns.start:
             found.append((self.network.start, gradient[:, -1]))
-        wanted = [(tensor, grad) for tensor, grad in found if tensor is not None and tensor.requires_grad]
-        if wanted:
-            tensors, gradients = zip(*wanted, strict=True)
-            torch.autograd.backward(tensors, [each.contiguous() for each in gradients])
+        hand_over([(value, each.contiguous()) for value, each in found])
 
 
 def _detached(circuit: Circuit) -> Circuit:

@@ -17,7 +17,6 @@ __all__ = [
     "Recording",
     "credit_of",
     "credit_sequence",
-    "leaky",
     "modulated",
     "propagate",
     "record",
@@ -25,7 +24,7 @@ __all__ = [
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -37,7 +36,9 @@ from neurornn._threads import single_threaded
 from neurornn.networks import CTRNN, AbstractNetwork, Trajectory
 from neurornn.objective import Objective
 from neurornn.rules._base import AbstractRule
+from neurornn.rules._checks import leaky
 from neurornn.rules._feedback import AbstractFeedback
+from neurornn.rules._hand_over import hand_over, penalise, product
 from neurornn.trials import Trials
 
 
@@ -153,31 +154,7 @@ class AbstractFeedbackRule(AbstractReverseRule):
         recording = record(network, trials, objective, generator)
         with single_threaded(), self.feedback.learning(network, memory):
             _fill(network, recording, self.adjoint(network, recording, memory))
-            weights = objective.of_weights(network)
-            if weights.requires_grad:
-                weights.backward()
-        return recording.loss + weights.detach()
-
-
-def leaky(rule: AbstractRule, network: AbstractNetwork) -> CTRNN:
-    """Refuse a network the rule is not derived for.
-
-    Args:
-        rule: The rule.
-        network: The network.
-
-    Returns:
-        The network.
-
-    Raises:
-        TypeError: If it is no leaky network.
-    """
-    if not callable(getattr(network, "circuit", None)):
-        raise TypeError(
-            f"{type(rule).__name__} is derived for leaky networks such as CTRNN, and {type(network).__name__} is none: it has no "
-            "circuit(). Use rules.BPTT(), which differentiates any network."
-        )
-    return cast(CTRNN, network)
+            return recording.loss + penalise(network, objective)
 
 
 def record(
@@ -354,21 +331,15 @@ def _fill(network: CTRNN, recording: Recording, adjoint: Tensor) -> None:
     credit, before = credit_of(recording, adjoint), recording.rate[:, :-1]
     with torch.enable_grad():
         circuit, start = network.circuit(), network.initial_state(len(adjoint))
-    wanted: list[tuple[Tensor | None, Tensor]] = [
-        (circuit.W_rec, _product(credit, before)),
-        (circuit.W_in, _product(credit, recording.inputs)),
+    hand_over([
+        (circuit.W_rec, product(credit, before)),
+        (circuit.W_in, product(credit, recording.inputs)),
         (circuit.bias, credit.sum((0, 1))),
-        (circuit.W_out, _product(recording.errors, recording.rate[:, 1:])),
+        (circuit.W_out, product(recording.errors, recording.rate[:, 1:])),
         (circuit.bias_out, recording.errors.sum((0, 1))),
         (circuit.alpha, _at_alpha(recording, adjoint, credit)),
         (start, adjoint[:, 0]),
-    ]
-    trained = [(tensor, grad) for tensor, grad in wanted if tensor is not None and tensor.requires_grad]
-    torch.autograd.backward([tensor for tensor, _ in trained], [grad for _, grad in trained])
-
-
-def _product(post: Tensor, pre: Tensor) -> Tensor:
-    return post.flatten(0, 1).t() @ pre.flatten(0, 1)
+    ])
 
 
 def _at_alpha(recording: Recording, adjoint: Tensor, credit: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """What rules that learn from reward share: runs that explore, and what they were rewarded with."""
 
-__all__ = ["AbstractRewardRule", "Explored", "check_strength", "explore", "hand_over", "product", "rewarded"]
+__all__ = ["AbstractRewardRule", "Explored", "check_strength", "explore", "rewarded"]
 
 import dataclasses
 import math
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Self, cast
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import override
 
@@ -18,7 +19,8 @@ from neurornn.networks import CTRNN, AbstractNetwork
 from neurornn.objective import Objective
 from neurornn.reward import AbstractReward
 from neurornn.rules._base import AbstractRule
-from neurornn.rules._recursion import leaky
+from neurornn.rules._checks import leaky
+from neurornn.rules.perturbation._baselines import AbstractBaseline
 from neurornn.trials import Trials
 
 
@@ -31,9 +33,14 @@ class AbstractRewardRule(AbstractRule, ABC):
 
     Attributes:
         reward: The number.
+        baseline: What it is compared with.
+
+    Raises:
+        TypeError: If either is something else.
     """
 
     reward: AbstractReward
+    baseline: AbstractBaseline
 
     def __post_init__(self) -> None:
         if not isinstance(self.reward, AbstractReward):
@@ -41,11 +48,19 @@ class AbstractRewardRule(AbstractRule, ABC):
                 "reward must be an object such as PerformanceReward() or NegativeLoss() of neurornn.reward: "
                 f"got {self.reward!r}."
             )
+        if not isinstance(self.baseline, AbstractBaseline):
+            raise TypeError(
+                f"baseline must be an object such as LeaveOneOut() or Antithetic(): got {self.baseline!r}."
+            )
 
     @override
     def for_task(self, task: Any) -> Self:
         changed: Any = self
         return dataclasses.replace(changed, reward=self.reward.for_task(task))
+
+    @override
+    def initial_memory(self, network: AbstractNetwork) -> dict[str, Tensor]:
+        return self.baseline.initial_memory(next(network.parameters()))
 
     def prepared(
         self, network: AbstractNetwork, trials: Trials, objective: Objective
@@ -71,6 +86,31 @@ class AbstractRewardRule(AbstractRule, ABC):
             )
         known.check_trials(trials)
         return known, trials.to(next(known.parameters()))
+
+    @property
+    def signs(self) -> tuple[float, ...]:
+        """What the exploration is multiplied by in each run of the same trials, as the baseline asks."""
+        twin = self.baseline.twin
+        return (1.0,) if twin is None else (1.0, twin)
+
+    def compared(
+        self, network: CTRNN, trials: Trials, rewards: Sequence[Float[Tensor, " batch"]]
+    ) -> tuple[list[Float[Tensor, " batch"]], Float[Tensor, ""]]:
+        """Compare rewards with the baseline, whose memory moves on.
+
+        Args:
+            network: The network.
+            trials: The trials.
+            rewards: Rewards of each run of :attr:`signs`.
+
+        Returns:
+            By how much each trial was rewarded less than expected, for each run that explored, the first ones of all; and minus the
+            mean reward of these.
+        """
+        twin = rewards[1] if len(rewards) == 2 else None
+        expected = self.baseline.expected(rewards[0], twin, trials, self.memory(network))
+        explored = [reward for sign, reward in zip(self.signs, rewards, strict=True) if sign != 0]
+        return [expected - reward for reward in explored], -torch.stack(explored).mean()
 
 
 class Explored(NamedTuple):
@@ -157,40 +197,6 @@ def rewarded(reward: AbstractReward, run: Explored, objective: Objective) -> Ten
             "the reward, or lower the learning rate if the network has run away."
         )
     return found
-
-
-def hand_over(network: CTRNN, objective: Objective, found: Sequence[tuple[Tensor | None, Tensor]]) -> Tensor:
-    """Give gradients of effective values to the parameters behind them, and that of penalties on weights.
-
-    Args:
-        network: The network.
-        objective: Penalties on weights.
-        found: Effective values, differentiable, with their gradients.
-
-    Returns:
-        The penalty on weights.
-    """
-    wanted = [(tensor, grad) for tensor, grad in found if tensor is not None and tensor.requires_grad]
-    if wanted:
-        torch.autograd.backward([tensor for tensor, _ in wanted], [grad for _, grad in wanted])
-    with torch.enable_grad():
-        weights = objective.of_weights(network)
-        if weights.requires_grad:
-            weights.backward()
-    return weights.detach()
-
-
-def product(post: Tensor, pre: Tensor) -> Tensor:
-    """Sum of outer products over trials and steps, as one product.
-
-    Args:
-        post: ``(batch, time, post)``.
-        pre: ``(batch, time, pre)``.
-
-    Returns:
-        A matrix ``(post, pre)``.
-    """
-    return post.flatten(0, 1).t() @ pre.flatten(0, 1)
 
 
 def check_strength(name: str, value: float) -> None:

@@ -17,13 +17,14 @@ from neurornn.networks import CTRNN, AbstractNetwork
 from neurornn.objective import Objective
 from neurornn.random import derive_seed, uniform_array
 from neurornn.reward import AbstractReward, NegativeLoss
+from neurornn.rules._base import plain_descent
+from neurornn.rules._checks import explicit
+from neurornn.rules._hand_over import hand_over, penalise, product
 from neurornn.rules.perturbation._baselines import RunningMean
 from neurornn.rules.perturbation._explored import (
     AbstractRewardRule,
     Explored,
     check_strength,
-    hand_over,
-    product,
     rewarded,
 )
 from neurornn.trials import Trials
@@ -116,13 +117,12 @@ class RewardHebbian(AbstractRewardRule):
 
     @override
     def optimizer(self, network: AbstractNetwork) -> torch.optim.Optimizer:
-        return torch.optim.SGD([each for each in network.parameters() if each.requires_grad], lr=1.0)
+        return plain_descent(network)
 
     @override
     def initial_memory(self, network: AbstractNetwork) -> dict[str, Tensor]:
-        like = next(network.parameters())
-        seen = torch.zeros((), dtype=torch.int64, device=like.device)
-        return {**self.baseline.initial_memory(like), "seen": seen}
+        seen = torch.zeros((), dtype=torch.int64, device=next(network.parameters()).device)
+        return {**super().initial_memory(network), "seen": seen}
 
     @override
     def backward(
@@ -146,8 +146,8 @@ class RewardHebbian(AbstractRewardRule):
                 if self.max_change is not None:
                     most = self.max_change * trials.n_trials
                     change = change.clamp(-most, most)
-            weights = hand_over(network, objective, [(network.recurrent(), -change)])
-            return weights - reward.mean()
+            hand_over([(network.recurrent(), -change)])
+            return penalise(network, objective) - reward.mean()
 
     def eligibility(self, run: Explored, weight: Float[Tensor, " batch"]) -> Float[Tensor, "unit unit"]:
         """Sum of the eligibilities of the trials of a batch, each with its weight.
@@ -168,10 +168,7 @@ class RewardHebbian(AbstractRewardRule):
 
     def _push(self, network: CTRNN, trials: Trials, generator: torch.Generator | None) -> Explored:
         """Run a batch with pushes, and with the noise of the network."""
-        if generator is None:
-            raise ValueError(
-                "RewardHebbian draws its pushes from an explicit source. Pass generator=torch.Generator().manual_seed(...)."
-            )
+        generator = explicit(self, "its pushes", generator)
         chance = self.frequency * network.dt
         if chance > 1:
             raise ValueError(

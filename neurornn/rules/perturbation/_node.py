@@ -15,14 +15,14 @@ from neurornn.networks import CTRNN, AbstractNetwork
 from neurornn.objective import Objective
 from neurornn.random import derive_seed
 from neurornn.reward import AbstractReward, NegativeLoss
+from neurornn.rules._checks import explicit
+from neurornn.rules._hand_over import hand_over, penalise, product
 from neurornn.rules.perturbation._baselines import AbstractBaseline, LeaveOneOut
 from neurornn.rules.perturbation._explored import (
     AbstractRewardRule,
     Explored,
     check_strength,
     explore,
-    hand_over,
-    product,
     rewarded,
 )
 from neurornn.trials import Trials
@@ -94,14 +94,6 @@ class NodePerturbation(AbstractRewardRule):
         super().__post_init__()
         check_strength("sigma", self.sigma)
         check_strength("sigma_out", self.sigma_out)
-        if not isinstance(self.baseline, AbstractBaseline):
-            raise TypeError(
-                f"baseline must be an object such as LeaveOneOut() or RunningMean(): got {self.baseline!r}."
-            )
-
-    @override
-    def initial_memory(self, network: AbstractNetwork) -> dict[str, Tensor]:
-        return self.baseline.initial_memory(next(network.parameters()))
 
     @override
     def backward(
@@ -117,29 +109,19 @@ class NodePerturbation(AbstractRewardRule):
         self._check_scored(network, sigma)
         with single_threaded():
             xi, zeta = self._draw(network, trials, generator)
-            twin = self.baseline.twin
             runs = [
-                explore(network, trials, k * xi, k * zeta, sigma, self.sigma_out)
-                for k in ([1.0] if twin is None else [1.0, twin])
+                explore(network, trials, sign * xi, sign * zeta, sigma, self.sigma_out) for sign in self.signs
             ]
             rewards = [rewarded(self.reward, run, objective) for run in runs]
-            memory = self.memory(network)
-            expected = self.baseline.expected(
-                rewards[0], rewards[1] if twin is not None else None, trials, memory
-            )
-            if twin == 0:
-                runs, rewards = runs[:1], rewards[:1]  # the twin has explored nothing
+            missed, loss = self.compared(network, trials, rewards)
             live, start = network.circuit(), network.initial_state(trials.n_trials)
             wanted = [live.W_rec, live.W_in, live.bias, live.W_out, live.bias_out, live.alpha, start]
             with torch.no_grad():
-                n = len(runs) * trials.n_trials
-                scores = [
-                    self._scores(run, (expected - reward) / n)
-                    for run, reward in zip(runs, rewards, strict=True)
-                ]
+                n = len(missed) * trials.n_trials
+                scores = [self._scores(run, each / n) for run, each in zip(runs, missed, strict=False)]
                 gradients = [torch.stack(each).sum(0) for each in zip(*scores, strict=True)]
-            weights = hand_over(network, objective, list(zip(wanted, gradients, strict=True)))
-            return weights - torch.stack(rewards).mean()
+            hand_over(list(zip(wanted, gradients, strict=True)))
+            return penalise(network, objective) + loss
 
     def _check_scored(self, network: CTRNN, sigma: float) -> None:
         """Refuse what has no noise, or no density of what the noise does."""
@@ -160,11 +142,8 @@ class NodePerturbation(AbstractRewardRule):
         self, network: CTRNN, trials: Trials, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
         """Normal numbers of units and outputs; those of the units are the ones of the network's own noise."""
-        if generator is None:
-            raise ValueError(
-                "Node perturbation draws its noise from an explicit source. Pass generator=torch.Generator().manual_seed(...)."
-            )
-        key, size, like = network.noise_key(generator), (trials.n_trials, trials.n_steps), trials.inputs
+        key = network.noise_key(explicit(self, "its noise", generator))
+        size, like = (trials.n_trials, trials.n_steps), trials.inputs
         units = kernels.normal_numbers(key, *size, network.n_units, like)
         return units, kernels.normal_numbers(derive_seed(key, "outputs"), *size, network.n_outputs, like)
 

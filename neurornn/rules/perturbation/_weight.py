@@ -17,12 +17,13 @@ from neurornn.networks import CTRNN, AbstractNetwork
 from neurornn.objective import Objective
 from neurornn.random import derive_seed
 from neurornn.reward import AbstractReward, NegativeLoss
+from neurornn.rules._checks import explicit
+from neurornn.rules._hand_over import hand_over, penalise
 from neurornn.rules.perturbation._baselines import AbstractBaseline, Antithetic, LeaveOneOut, RunningMean
 from neurornn.rules.perturbation._explored import (
     AbstractRewardRule,
     Explored,
     check_strength,
-    hand_over,
     rewarded,
 )
 from neurornn.trials import Trials
@@ -85,19 +86,11 @@ class WeightPerturbation(AbstractRewardRule):
             raise ValueError("sigma must be above 0: weights that are not perturbed tell nothing.")
         if self.draw not in ("trial", "batch"):
             raise ValueError(f"draw must be 'trial' or 'batch': got {self.draw!r}.")
-        if not isinstance(self.baseline, AbstractBaseline):
-            raise TypeError(
-                f"baseline must be an object such as Antithetic() or Noiseless(): got {self.baseline!r}."
-            )
         if self.draw == "batch" and isinstance(self.baseline, LeaveOneOut | RunningMean):
             raise ValueError(
                 f"With draw='batch' all trials try the same weights, and {type(self.baseline).__name__} compares them with each other: "
                 "what was good about the weights cancels. Use Antithetic(), Noiseless() or NoBaseline(), or draw='trial'."
             )
-
-    @override
-    def initial_memory(self, network: AbstractNetwork) -> dict[str, Tensor]:
-        return self.baseline.initial_memory(next(network.parameters()))
 
     @override
     def backward(
@@ -109,11 +102,7 @@ class WeightPerturbation(AbstractRewardRule):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         network, trials = self.prepared(network, trials, objective)
-        if generator is None:
-            raise ValueError(
-                "Weight perturbation draws its weights from an explicit source. Pass generator=torch.Generator().manual_seed(...)."
-            )
-        key, twin = network.noise_key(generator), self.baseline.twin
+        key = network.noise_key(explicit(self, "its weights", generator))
         with single_threaded():
             live = _values(network, trials.n_trials)
             epsilon = self._draw(live, _plastic(network), derive_seed(key, "weights"), trials)
@@ -122,9 +111,8 @@ class WeightPerturbation(AbstractRewardRule):
                 xi = kernels.normal_numbers(
                     key, trials.n_trials, trials.n_steps, network.n_units, trials.inputs
                 )
-            signs = [1.0] if twin is None else [1.0, twin]
             rewards = []
-            for sign in signs:
+            for sign in self.signs:
                 with torch.no_grad():
                     tried = {
                         name: value.detach() + sign * self.sigma * epsilon[name]
@@ -133,18 +121,13 @@ class WeightPerturbation(AbstractRewardRule):
                         for name, value in live.items()
                     }
                     rewards.append(rewarded(self.reward, _run(network, trials, tried, xi), objective))
-            memory = self.memory(network)
-            expected = self.baseline.expected(
-                rewards[0], rewards[1] if twin is not None else None, trials, memory
-            )
-            if twin == 0:
-                signs, rewards = signs[:1], rewards[:1]
+            missed, loss = self.compared(network, trials, rewards)
             with torch.no_grad():
-                weight = torch.stack([
-                    sign * (expected - reward) for sign, reward in zip(signs, rewards, strict=True)
-                ]).mean(0) / (self.sigma * trials.n_trials)
+                signed = [sign * each for sign, each in zip(self.signs, missed, strict=False)]
+                weight = torch.stack(signed).mean(0) / (self.sigma * trials.n_trials)
                 found = [(live[name], _weighted(name, weight, each)) for name, each in epsilon.items()]
-            return hand_over(network, objective, found) - torch.stack(rewards).mean()
+            hand_over(found)
+            return penalise(network, objective) + loss
 
     def _draw(
         self, live: Mapping[str, Tensor], plastic: Mapping[str, Tensor], key: int, trials: Trials

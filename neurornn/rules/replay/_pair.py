@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from neurornn.networks import ReversibleRNN
+from neurornn.rules._hand_over import hand_over, product
 from neurornn.rules.replay._credit import AbstractCredit
-from neurornn.rules.replay._past import Past, product
+from neurornn.rules.replay._past import Past
 
 
 def fill_pair(network: ReversibleRNN, past: Past, credit: AbstractCredit) -> None:
@@ -37,7 +38,7 @@ def fill_pair(network: ReversibleRNN, past: Past, credit: AbstractCredit) -> Non
     with torch.enable_grad():
         effective = (network.W_AB, network.W_BA, network.input(), network.readout(), network.alpha)
         start = network.initial_state(len(adjoint))
-    wanted: list[tuple[Tensor | None, Tensor]] = [
+    hand_over([
         (effective[0], product(onto[..., half:], rate_a[:, 1:])),
         (effective[1], product(onto[..., :half], rate_b[:, :-1])),
         (effective[2], product(onto[..., :half], past.inputs)),
@@ -46,9 +47,7 @@ def fill_pair(network: ReversibleRNN, past: Past, credit: AbstractCredit) -> Non
         (network.bias_out, past.errors.sum((0, 1))),
         (effective[4], _at_alpha(network, past, adjoint, alpha).sum_to_size(network.alpha.shape)),
         (start, adjoint[:, 0]),
-    ]
-    trained = [(tensor, grad) for tensor, grad in wanted if tensor is not None and tensor.requires_grad]
-    torch.autograd.backward([tensor for tensor, _ in trained], [grad for _, grad in trained])
+    ])
 
 
 def _adjoint(network: ReversibleRNN, past: Past, credit: AbstractCredit, alpha: Tensor) -> Tensor:

@@ -1,11 +1,10 @@
 """A past with what the objective says about it."""
 
-__all__ = ["Past", "judged", "product"]
+__all__ = ["Past", "judged"]
 
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from neurornn.networks import CTRNN, ReversibleRNN, Trajectory
@@ -69,18 +68,3 @@ def judged(
         torch.zeros_like(output) if errors is None else errors,
         torch.zeros_like(leaf) if direct is None else direct,
     )
-
-
-def product(
-    post: Float[Tensor, "batch time post"], pre: Float[Tensor, "batch time pre"]
-) -> Float[Tensor, "post pre"]:
-    """Sum over trials and steps of outer products.
-
-    Args:
-        post: What reaches the postsynaptic units.
-        pre: What the presynaptic units do.
-
-    Returns:
-        One matrix.
-    """
-    return post.flatten(0, 1).t() @ pre.flatten(0, 1)

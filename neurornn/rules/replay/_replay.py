@@ -14,6 +14,7 @@ from neurornn._threads import single_threaded
 from neurornn.networks import CTRNN, AbstractNetwork, Outputs, ReversibleRNN, Trajectory
 from neurornn.objective import Objective
 from neurornn.rules._base import AbstractRule
+from neurornn.rules._hand_over import penalise
 from neurornn.rules.replay._credit import AbstractCredit, ExactCredit
 from neurornn.rules.replay._leaky import fill_leaky
 from neurornn.rules.replay._pair import fill_pair
@@ -100,10 +101,7 @@ class Replay(AbstractRule):
                 fill_pair(pair, past, self.credit)
             else:
                 fill_leaky(pair, past, self.credit)
-            weights = objective.of_weights(network)
-            if weights.requires_grad:
-                weights.backward()
-        return loss + weights.detach()
+            return loss + penalise(network, objective)
 
 
 def replayed(
