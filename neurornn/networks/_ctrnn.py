@@ -5,7 +5,7 @@ __all__ = ["CTRNN"]
 import copy
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from neurornn import kernels
-from neurornn._threads import single_threaded
 from neurornn.activations import Activation
 from neurornn.activations import activation as find_activation
 from neurornn.connectivity import (
@@ -25,19 +24,16 @@ from neurornn.connectivity import (
     BalancedGamma,
     Dale,
     Gaussian,
-    SynapticWeights,
 )
-from neurornn.connectivity._initialise import fan_in_normal
 from neurornn.networks._checks import check_choices, check_kinds, check_point, whole
-from neurornn.networks._leaky import AbstractLeakyNetwork
+from neurornn.networks._circuit import AbstractCircuitNetwork
 from neurornn.networks._output_feedback import closed_loop, feedback_weights, open_loop
 from neurornn.networks._settings import CTRNN_ARGUMENTS
+from neurornn.networks._synapses import grown
 from neurornn.networks._tau import LearnedTau, TimeConstant
-from neurornn.networks._trajectory import Outputs, Trajectory
-from neurornn.random import derive_seed
 
 
-class CTRNN(AbstractLeakyNetwork):
+class CTRNN(AbstractCircuitNetwork):
     r"""A leaky recurrent network with noise, Dale's law and a linear read-out.
 
     .. math::
@@ -147,46 +143,17 @@ class CTRNN(AbstractLeakyNetwork):
 
         self.areas = self.connectivity.areas(n_units)
         self._cell_types = np.full(n_units, "", dtype="<U1") if dale is None else dale.cell_types(self.areas)
-        wiring = self.connectivity.wiring(self._cell_types, seed)
-        sign = None if dale is None else np.where(self._cell_types == "E", 1.0, -1.0)
-        rectifier = "abs" if dale is None else dale.rectifier
-        excitatory = torch.as_tensor(self._cell_types == "E")
-        if dale is not None and dale.excitatory_readout and not bool(excitatory.any()):
-            raise ValueError(
-                f"The output is read from excitatory units and there are none among n_units={n_units} with "
-                f"fraction_excitatory={dale.fraction_excitatory:g}. Raise either, or set excitatory_readout=False."
-            )
-        self.recurrent = SynapticWeights(
-            n_units,
-            n_units,
-            sign=None if sign is None else torch.as_tensor(sign),
-            rectifier=rectifier,
-            mask=torch.as_tensor(wiring.mask),
-            fixed=None if wiring.fixed is None else torch.as_tensor(wiring.fixed),
-            **place,
-        )
-        self.input = SynapticWeights(
-            n_units,
+        self.recurrent, self.input, self.readout = grown(
             n_inputs,
-            sign=torch.ones(n_inputs) if dale is not None and dale.nonnegative_inputs else None,
-            rectifier=rectifier,
-            **place,
-        )
-        self.readout = SynapticWeights(
             n_outputs,
-            n_units,
-            sign=torch.ones(n_units) if dale is not None and dale.nonnegative_readout else None,
-            rectifier=rectifier,
-            mask=excitatory.expand(n_outputs, n_units)
-            if dale is not None and dale.excitatory_readout
-            else None,
-            **place,
+            self._cell_types,
+            dale=dale,
+            connectivity=self.connectivity,
+            init=self.init,
+            seed=seed,
+            place=place,
         )
         self._add_offsets(bias, torch.zeros(n_units, **place), train_initial_state)
-
-        self.recurrent.assign_(torch.as_tensor(self.init.matrix(wiring, sign, seed)))
-        for name, weights in (("input", self.input), ("readout", self.readout)):
-            weights.assign_(fan_in_normal(weights, derive_seed(seed, f"{name} weights")))
 
     @property
     @override
@@ -323,43 +290,7 @@ class CTRNN(AbstractLeakyNetwork):
         )[:, 0]
 
     @override
-    def forward(
-        self,
-        inputs: Float[Tensor, "batch time input"],
-        state: Float[Tensor, "batch unit"] | None = None,
-        *,
-        generator: torch.Generator | None = None,
-        noise: Float[Tensor, "batch time unit"] | None = None,
-    ) -> Trajectory:
-        run = self._run(inputs, state, generator, noise)
-        return Trajectory(cast(Tensor, run.state), cast(Tensor, run.rate), run.output, run.final)
-
-    @override
-    def outputs(
-        self,
-        inputs: Float[Tensor, "batch time input"],
-        state: Float[Tensor, "batch unit"] | None = None,
-        *,
-        generator: torch.Generator | None = None,
-        costs: bool = False,
-        credit: kernels.Credit = kernels.Credit(),
-        checkpoint_every: int | None = None,
-    ) -> Outputs:
-        run = self._run(
-            inputs,
-            state,
-            generator,
-            credit=credit,
-            record=False,
-            costs=costs,
-            checkpoint_every=None
-            if checkpoint_every is None
-            else whole("checkpoint_every", checkpoint_every, 1),
-        )
-        return Outputs(run.output, run.final, run.mean_abs_rate, run.mean_square_rate)
-
     def circuit(self) -> kernels.Circuit:
-        """The network as the time loop sees it: effective weights, differentiable with respect to the parameters."""
         return kernels.Circuit(
             self.W_rec,
             self.W_in,
@@ -370,34 +301,6 @@ class CTRNN(AbstractLeakyNetwork):
             self.activation,
             self.form,
         )
-
-    @override
-    def stretch(
-        self, inputs: Tensor, state: Tensor, key: int | None, first: int, *, record: bool
-    ) -> Trajectory | Outputs:
-        self.check_inputs(inputs)
-        noise = None if key is None else kernels.Noise(self.sigma_rec, self.noise, key, first_step=first)
-        with single_threaded():
-            run = kernels.run(self.circuit(), inputs, state, noise, record=record)
-        if run.state is None or run.rate is None:
-            return Outputs(run.output, run.final, None, None)
-        return Trajectory(run.state, run.rate, run.output, run.final)
-
-    def _run(
-        self,
-        inputs: Tensor,
-        state: Tensor | None,
-        generator: torch.Generator | None,
-        values: Tensor | None = None,
-        **options: Any,  # noqa: ANN401
-    ) -> kernels.Run:
-        start = self._begin(inputs, state, values)
-        noise = None
-        if self.sigma_rec > 0:
-            key = None if values is not None else self.noise_key(generator)
-            noise = kernels.Noise(self.sigma_rec, self.noise, key, values)
-        with single_threaded():
-            return kernels.run(self.circuit(), inputs, start, noise, **options)
 
     def rescale_dt(self, dt: float) -> Self:
         """A copy of the same continuous-time network stepped more finely or coarsely.
