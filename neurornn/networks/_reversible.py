@@ -18,6 +18,7 @@ from neurornn.activations import Activation
 from neurornn.activations import activation as find_activation
 from neurornn.connectivity import SynapticWeights
 from neurornn.connectivity._initialise import fan_in_normal
+from neurornn.networks._alternating import Alternating
 from neurornn.networks._checks import check_choices, check_kinds, check_point, check_start, whole
 from neurornn.networks._leaky import AbstractLeakyNetwork
 from neurornn.networks._settings import CTRNN_ARGUMENTS
@@ -295,21 +296,7 @@ class ReversibleRNN(AbstractLeakyNetwork):
         self.check_inputs(inputs)
         check_start(state, inputs, None, self.n_units)
         self._check_remembers()
-        half, phi = self.n_units // 2, self.activation
-        drive, own_b = self._drive(inputs)
-        kick_a, kick_b = self._kicks(noise)
-        (alpha_a, alpha_b), W_AB, W_BA = self._alphas(), self.W_AB.t(), self.W_BA.t()
-        # a' = (1 - alpha) a + alpha (W r + d) + kick, solved for a
-        from_b, from_a = -W_BA * (alpha_a / (1 - alpha_a)), -W_AB * (alpha_b / (1 - alpha_b))
-        given_a = ((alpha_a * drive + kick_a) / (alpha_a - 1)).unbind(1)
-        given_b = ((alpha_b * own_b + kick_b) / (alpha_b - 1)).expand_as(drive).unbind(1)
-        back_a, back_b = 1 / (1 - alpha_a), 1 / (1 - alpha_b)
-        a, b, states = state[:, :half], state[:, half:], []
-        for t in range(inputs.shape[1] - 1, -1, -1):
-            b = torch.addcmul(torch.addmm(given_b[t], phi(a), from_a), b, back_b)
-            a = torch.addcmul(torch.addmm(given_a[t], phi(b), from_b), a, back_a)
-            states += [b, a]
-        return torch.stack(states[::-1], 1).unflatten(1, (inputs.shape[1], 2)).flatten(2)
+        return self._steps(inputs, noise).back(state)
 
     @override
     def forward(
@@ -324,7 +311,7 @@ class ReversibleRNN(AbstractLeakyNetwork):
         if noise is None:
             noise = self.draw_noise(inputs.shape[0], inputs.shape[1], generator)
         with single_threaded():
-            states = self._run(inputs, start, noise)
+            states = self._steps(inputs, noise).forward(start)
             rate = self.rate(states)
             return Trajectory(states, rate, self.read_out(rate), states[:, -1])
 
@@ -344,12 +331,14 @@ class ReversibleRNN(AbstractLeakyNetwork):
         alpha, _ = self._alphas()
         return (1 - alpha) * a + alpha * self._onto_a(b, input)
 
-    def _drive(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """What reaches A apart from B, and B apart from A."""
+    def _steps(self, inputs: Tensor, noise: Tensor | None) -> Alternating:
         half = self.n_units // 2
         zeros = torch.zeros(self.n_units, dtype=inputs.dtype, device=inputs.device)
         own = zeros if self.bias is None else self.bias
-        return nn.functional.linear(inputs, self.input(), own[:half]), own[half:]
+        drive = nn.functional.linear(inputs, self.input(), own[:half])
+        return Alternating(
+            self.activation, self._alphas(), self.W_AB, self.W_BA, drive, own[half:], self._kicks(noise)
+        )
 
     def _check_remembers(self) -> None:
         if bool((self.alpha >= 1).any()):
@@ -368,24 +357,6 @@ class ReversibleRNN(AbstractLeakyNetwork):
             return 0.0, 0.0
         kick = (2 * self.alpha).sqrt() * self.sigma_rec * noise
         return kick[..., : self.n_units // 2], kick[..., self.n_units // 2 :]
-
-    def _run(self, inputs: Tensor, start: Tensor, noise: Tensor | None) -> Tensor:
-        """The step repeated, with what does not change from step to step computed once."""
-        half, phi = self.n_units // 2, self.activation
-        own, own_b = self._drive(inputs)
-        drive = own.unbind(1)
-        (alpha_a, alpha_b), W_AB, W_BA = self._alphas(), self.W_AB, self.W_BA
-        kick_a, kick_b = (each.unbind(1) if isinstance(each, Tensor) else None for each in self._kicks(noise))
-        a, b = start[:, :half], start[:, half:]
-        rate_b, states = phi(b), []
-        for t in range(inputs.shape[1]):
-            a = torch.lerp(a, torch.addmm(drive[t], rate_b, W_BA.t()), alpha_a)
-            a = a if kick_a is None else a + kick_a[t]
-            b = torch.lerp(b, nn.functional.linear(phi(a), W_AB, own_b), alpha_b)
-            b = b if kick_b is None else b + kick_b[t]
-            rate_b = phi(b)
-            states += [a, b]
-        return torch.stack(states, 1).unflatten(1, (inputs.shape[1], 2)).flatten(2)
 
     @override
     def extra_repr(self) -> str:
