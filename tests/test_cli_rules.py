@@ -1,5 +1,6 @@
 """Every rule and every kind of network from the command line."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,25 @@ def test_whole_changes_refuse_an_optimiser_of_the_user(
 ) -> None:
     assert _train(tmp_path / "run", "--rule", "force", "--optimizer", "adam:lr=0.01", *PLAIN) == 1
     assert "FORCE finds whole changes of the weights" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--rule", "recollect", *PLAIN], r"needs a GatedMemory \(--kind recollect\), got CTRNN"),
+        (
+            ["--rule", "force", "--kind", "reversible", "--n-units", "6"],
+            "derived for the leaky network CTRNN",
+        ),
+        (["--rule", "replay:source=reversible", *PLAIN], "undoes the steps of a ReversibleRNN: got CTRNN"),
+        (["--rule", "replay:source=stored", *OTHER_KIND["recollect"]], "derived for CTRNN and ReversibleRNN"),
+    ],
+)
+def test_a_rule_that_the_network_is_not_made_for_is_refused_in_words(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _train(tmp_path / "run", *words) == 1
+    assert re.search(message, capsys.readouterr().err)
 
 
 def _task() -> tasks.AbstractTask:

@@ -190,7 +190,8 @@ class _Playing(_AbstractActing):
 def _checked(network: AbstractNetwork, trials: Trials, objective: Objective) -> GatedMemory:
     if not isinstance(network, GatedMemory):
         raise TypeError(
-            f"RECOLLECT is derived for gates that read nothing but the input: it needs a GatedMemory, got {type(network).__name__}."
+            f"RECOLLECT is derived for gates that read nothing but the input: it needs a GatedMemory "
+            f"(--kind recollect), got {type(network).__name__}."
         )
     if objective.costs_rates or objective.costs_weights:
         raise ValueError(
