@@ -32,7 +32,7 @@ from neurornn.rules import (
     Symmetric,
     TruncatedBPTT,
 )
-from neurornn.rules._recursion import credit_sequence
+from neurornn.rules._reverse import credit_sequence
 from neurornn.testing import check_rule
 
 RULES = {

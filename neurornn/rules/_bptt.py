@@ -14,7 +14,9 @@ from neurornn._threads import single_threaded
 from neurornn.networks import CTRNN, AbstractNetwork, Trajectory
 from neurornn.objective import Objective
 from neurornn.rules._hand_over import penalise
-from neurornn.rules._recursion import AbstractReverseRule, Recording, propagate
+from neurornn.rules._recording import Recording
+from neurornn.rules._recursion import propagate
+from neurornn.rules._reverse import AbstractReverseRule
 from neurornn.trials import Trials
 
 

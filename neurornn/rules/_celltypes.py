@@ -14,7 +14,9 @@ from typing_extensions import override
 
 from neurornn.networks import CTRNN
 from neurornn.rules._feedback import AbstractFeedback, Symmetric
-from neurornn.rules._recursion import AbstractFeedbackRule, Recording, credit_of, modulated, propagate
+from neurornn.rules._recording import Recording
+from neurornn.rules._recursion import credit_of, modulated, propagate
+from neurornn.rules._reverse import AbstractFeedbackRule
 
 
 class AbstractModulatedRule(AbstractFeedbackRule):

@@ -15,7 +15,7 @@ from neurornn.objective import Objective
 from neurornn.random import torch_generator
 from neurornn.rules._base import _MEMORIES, AbstractRule
 from neurornn.rules._feedback import AbstractFeedback
-from neurornn.rules._recursion import AbstractReverseRule, credit_sequence
+from neurornn.rules._reverse import AbstractReverseRule, credit_sequence
 from neurornn.trials import Trials
 
 _EFFECTIVE: Final = {"recurrent.raw": "W_rec", "input.raw": "W_in", "readout.raw": "W_out"}

@@ -11,7 +11,9 @@ from typing_extensions import override
 
 from neurornn.networks import CTRNN
 from neurornn.rules._feedback import AbstractFeedback, Symmetric
-from neurornn.rules._recursion import AbstractFeedbackRule, Recording, propagate
+from neurornn.rules._recording import Recording
+from neurornn.rules._recursion import propagate
+from neurornn.rules._reverse import AbstractFeedbackRule
 
 
 @dataclass(frozen=True)

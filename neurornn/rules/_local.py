@@ -18,7 +18,9 @@ from neurornn.networks import CTRNN, AbstractNetwork
 from neurornn.objective import Objective
 from neurornn.rules._checks import leaky
 from neurornn.rules._feedback import AbstractFeedback, Random, Symmetric, random_matrix
-from neurornn.rules._recursion import AbstractFeedbackRule, Recording, propagate
+from neurornn.rules._recording import Recording
+from neurornn.rules._recursion import propagate
+from neurornn.rules._reverse import AbstractFeedbackRule
 from neurornn.trials import Trials
 
 Hop = NoHop | DiagonalHop | FixedHop

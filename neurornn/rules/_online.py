@@ -21,6 +21,7 @@ from neurornn.objective import Objective
 from neurornn.rules._base import AbstractOnlineRule
 from neurornn.rules._checks import explicit
 from neurornn.rules._hand_over import hand_over, penalise
+from neurornn.rules._recording import errors_of
 from neurornn.rules._steps import AbstractTraces, Columns, Setting, Step
 from neurornn.trials import Trials
 
@@ -165,7 +166,9 @@ class _Run:
             ones = [states.new_ones(*states.shape[:2], 1)] if self.columns.bias else []
             presynaptic = torch.cat([rate_before, inputs, *ones], 2)
             self.state = states[:, -1]
-        loss, error, direct = self._teach(circuit, states, rate, first)
+        output = torch.nn.functional.linear(rate, circuit.W_out, circuit.bias_out)
+        run = Trajectory(states, rate, output, self.state)
+        loss, error, direct = errors_of(self.objective, trials, run, first)
         valid = trials.valid
         after = torch.cat([valid[:, 1:], torch.zeros_like(valid[:, :1])], 1)
         ends = valid * (1 - after)
@@ -204,18 +207,6 @@ class _Run:
         if circuit.form == "rate" and noise.place == "input":
             return inside * numbers, None
         return None, outside * numbers
-
-    def _teach(
-        self, circuit: Circuit, states: Tensor, rate: Tensor, first: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The loss of some steps and its derivatives with respect to outputs and rates."""
-        output = torch.nn.functional.linear(rate, circuit.W_out, circuit.bias_out).detach().requires_grad_()
-        rate = rate.detach().requires_grad_()
-        with torch.enable_grad():
-            run = Trajectory(states, rate, output, states[:, -1])
-            loss = self.objective.of_steps(self.trials, run, start=first)
-            error, direct = torch.autograd.grad(loss, (output, rate), allow_unused=True)
-        return loss.detach(), error, torch.zeros_like(rate) if direct is None else direct
 
     def _hand_over(self, live: Circuit, gradient: Tensor, readout: Tensor, offset: Tensor) -> None:
         """Through the effective matrices to the parameters."""

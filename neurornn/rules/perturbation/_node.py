@@ -17,6 +17,7 @@ from neurornn.random import derive_seed
 from neurornn.reward import AbstractReward, NegativeLoss
 from neurornn.rules._checks import explicit
 from neurornn.rules._hand_over import hand_over, penalise, product
+from neurornn.rules._recording import potentials
 from neurornn.rules.perturbation._baselines import AbstractBaseline, LeaveOneOut
 from neurornn.rules.perturbation._explored import (
     AbstractRewardRule,
@@ -154,8 +155,7 @@ class NodePerturbation(AbstractRewardRule):
         told = xi * (run.trials.valid * weight[:, None]).unsqueeze(-1)  # noise after the end told nothing
         slope = None
         if circuit.form == "rate":
-            potential = torch.nn.functional.linear(before, circuit.W_rec, circuit.bias)
-            slope = circuit.activation.derivative(potential + run.trials.inputs @ circuit.W_in.t())
+            slope = circuit.activation.derivative(potentials(circuit, before, run.trials.inputs))
         inside = circuit.form == "rate" and not bool(run.outside.any())
         if inside:
             credit = told / run.inside

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from neurornn.networks import CTRNN, ReversibleRNN, Trajectory
 from neurornn.objective import Objective
+from neurornn.rules._recording import errors_of
 from neurornn.rules.replay._sources import Replayed
 from neurornn.trials import Trials
 
@@ -55,16 +56,6 @@ def judged(
     with torch.no_grad():
         rate = network.rate(replayed.state)
         output = network.read_out(rate[:, 1:])
-    with torch.enable_grad():
-        leaf, output = rate[:, 1:].clone().requires_grad_(), output.requires_grad_()
-        run = Trajectory(replayed.state[:, 1:], leaf, output, replayed.state[:, -1])
-        loss = objective.of_steps(trials, run)
-        errors, direct = torch.autograd.grad(loss, [output, leaf], allow_unused=True)
-    return Past(
-        replayed.inputs,
-        replayed.state,
-        rate,
-        noise,
-        torch.zeros_like(output) if errors is None else errors,
-        torch.zeros_like(leaf) if direct is None else direct,
-    )
+    run = Trajectory(replayed.state[:, 1:], rate[:, 1:], output, replayed.state[:, -1])
+    _, errors, direct = errors_of(objective, trials, run)
+    return Past(replayed.inputs, replayed.state, rate, noise, errors, direct)
