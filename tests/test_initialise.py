@@ -223,6 +223,9 @@ def test_the_report_in_closed_form():
     excitatory, inhibitory = [0, 2, 0, 0, 3, 0, 0, 0], [-1, 0, 0, 0, 0, 0, -4, 0]
     assert report.bulk_radius == pytest.approx(math.sqrt(2 * np.var(excitatory) + 2 * np.var(inhibitory)))
     assert str(report).startswith("spectral radius 2.449, bulk radius ")
+    assert str(report).endswith("E/I balance +0.167")  # of those that something arrives at
+    network.W_rec = torch.zeros(4, 4)
+    assert str(spectrum_report(network)).endswith("0 outliers (largest: none), no recurrent input")
 
 
 def test_the_report_leaves_the_network_untouched():

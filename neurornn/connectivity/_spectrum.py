@@ -45,9 +45,11 @@ class SpectrumReport:
 
     def __str__(self) -> str:
         found = f"{self.outlier:.3g}" if self.outliers.size else "none"
+        driven = self.ei_balance[~np.isnan(self.ei_balance)]
+        balance = f"E/I balance {driven.mean():+.3f}" if driven.size else "no recurrent input"
         return (
             f"spectral radius {self.spectral_radius:.3f}, bulk radius {self.bulk_radius:.3f}, "
-            f"{self.outliers.size} outliers (largest: {found}), E/I balance {np.nanmean(self.ei_balance):+.3f}"
+            f"{self.outliers.size} outliers (largest: {found}), {balance}"
         )
 
 
