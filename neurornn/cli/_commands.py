@@ -1,28 +1,24 @@
 """What each command does; its fields are its options and its docstring is its help."""
 
-__all__ = ["Analyze", "Command", "Compare", "Demo", "Report", "Simulate", "Tasks", "Train", "from_recipe"]
+__all__ = ["Analyze", "Command", "Demo", "Report", "Simulate", "Tasks", "Train", "from_recipe"]
 
-import logging
 import shlex
-import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Protocol
 
 import tyro
 
 import neurornn.cli._pipeline as pipeline
-from neurornn.cli._none import bounds, optional_float, optional_int, optional_text
+from neurornn.cli._none import optional_int
 from neurornn.cli._options import NetworkOptions, ObjectiveOptions, TrainingOptions
 from neurornn.cli._recipes import options_of
+from neurornn.cli._say import say, table
 from neurornn.cli._tasks import make_task, task_list, task_page
-from neurornn.report import flat, page_is_current
+from neurornn.report import page_is_current
 from neurornn.report.examinations import EXAMINATIONS
 from neurornn.runs import Run
-
-_log = logging.getLogger(__name__)
 
 RunFolder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
 
@@ -50,7 +46,7 @@ class Tasks:
 
     def run(self) -> None:
         """Print to standard output."""
-        _say(task_list() if self.name is None else task_page(make_task(self.name)))
+        say(task_list() if self.name is None else task_page(make_task(self.name)))
 
 
 @dataclass(frozen=True)
@@ -83,7 +79,7 @@ class Train:
     def run(self) -> None:
         """Train, with a progress bar on a terminal."""
         path = self.train().path
-        _say(f"Trained network in {path}. Next: neurornn report {shlex.quote(str(path))}")
+        say(f"Trained network in {path}. Next: neurornn report {shlex.quote(str(path))}")
 
     def train(self) -> Run:
         """Train and save.
@@ -145,7 +141,7 @@ class Simulate:
         """Simulate and save."""
         run = Run.open(self.folder)
         data = pipeline.simulate(run, self.n_trials, self.seed)
-        _say(f"{data.sizes['trial']} trials in {run.trials_path}")
+        say(f"{data.sizes['trial']} trials in {run.trials_path}")
 
 
 @dataclass(frozen=True)
@@ -175,7 +171,7 @@ class Analyze:
                 f"There is no analysis '{unknown[0]}'. There are: {', '.join(EXAMINATIONS)}, and all of them with 'all'."
             )
         also = tuple(EXAMINATIONS) if "all" in self.also else self.also
-        _table(pipeline.analyze(Run.open(self.folder), self.seed, also))
+        table(pipeline.analyze(Run.open(self.folder), self.seed, also))
 
 
 @dataclass(frozen=True)
@@ -190,104 +186,7 @@ class Report:
 
     def run(self) -> None:
         """Write the page."""
-        _say(f"Report: {pipeline.report(Run.open(self.folder)).resolve()}")
-
-
-@dataclass(frozen=True)
-class Compare:
-    """Compare trained networks with a recording: scores, noise ceilings, untrained networks, null, intervals.
-
-    Each folder is one network, usually the same with another seed. Writes a page, and beside it the same as .nc and .json.
-
-    Attributes:
-        paths: Run folders, and last the file of the recording.
-        by: Condition variables of the task. NAME=NAME_IN_RECORDING where the recording calls it otherwise, and
-            NAME=NAME_IN_RECORDING*FACTOR where its values are in other units.
-        align: Event at time 0, or EVENT=EVENT_IN_RECORDING, as in stimulus_start=dots_on.
-        window: First and last edge in ms.
-        bin_width: Width of the bins in ms, a multiple of the time steps of both sides.
-        measures: Measures, by name.
-        units: Units of each side in a draw: match, all or a number.
-        split: What fitted measures hold out.
-        drop_unmatched: Compare the conditions both sides have where one has others as well.
-        n_subsamples: Draws of units.
-        min_trials: Trials a recorded unit needs in every condition at every bin.
-        n_trials: Trials of each network.
-        out: The page to write.
-        seed: Seed of everything.
-    """
-
-    paths: Annotated[
-        tuple[Path, ...],
-        tyro.conf.Positional,
-        tyro.conf.arg(metavar="FOLDER [FOLDER ...] RECORDING", help_behavior_hint="(required)"),
-    ]
-    by: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME [NAME ...]")]
-    align: Annotated[
-        str | None,
-        optional_text,
-        tyro.conf.arg(metavar="EVENT", help_behavior_hint="(default: time as it is)"),
-    ] = None
-    window: Annotated[
-        tuple[float, float] | None,
-        bounds,
-        tyro.conf.arg(help_behavior_hint="(default: what both sides cover)"),
-    ] = None
-    bin_width: Annotated[
-        float | None,
-        optional_float,
-        tyro.conf.arg(
-            metavar="MS", help_behavior_hint="(default: the time step, if both sides have the same)"
-        ),
-    ] = None
-    measures: Annotated[
-        tuple[str, ...],
-        tyro.conf.arg(
-            metavar="NAME [NAME ...]",
-            help_behavior_hint="(default: linear-predictivity svcca held-out-procrustes linear-cka rsa)",
-        ),
-    ] = ()
-    units: str = "match"
-    split: Literal["condition", "trial"] = "condition"
-    drop_unmatched: bool = False
-    n_subsamples: int = 10
-    min_trials: int = 2
-    n_trials: Annotated[
-        int | None,
-        optional_int,
-        tyro.conf.arg(
-            help_behavior_hint="(default: 500 or more, so that every condition comes at least ten times)"
-        ),
-    ] = None
-    out: Path = Path("compare.html")
-    seed: int = 0
-
-    def run(self) -> None:
-        """Compare and write."""
-        from neurornn.analysis.compare import table  # the other commands need none of this
-        from neurornn.cli._compare import Settings, compare_runs
-
-        if len(self.paths) < 2:
-            raise ValueError("Give one run folder or more and last the file of the recording.")
-        settings = Settings(
-            self.by,
-            self.align,
-            self.window,
-            self.bin_width,
-            self.measures,
-            self.units,
-            self.split,
-            self.drop_unmatched,
-            self.n_subsamples,
-            self.min_trials,
-            self.n_trials,
-            self.seed,
-        )
-        result, page = compare_runs(self.paths[:-1], self.paths[-1], settings, self.out)
-        _say(table(result))
-        _say(f"Comparison: {page.resolve()}")
-        if not result.attrs["complete"]:
-            raise KeyboardInterrupt
+        say(f"Report: {pipeline.report(Run.open(self.folder)).resolve()}")
 
 
 @dataclass(frozen=True)
@@ -317,15 +216,5 @@ class Demo:
         metrics = pipeline.dissected(run)
         if not page_is_current(run):
             pipeline.report(run)
-        _table(metrics)
-        _say(f"Done in {time.perf_counter() - began:.0f} s. Open {run.report_path.resolve()}")
-
-
-def _table(metrics: Mapping[str, Any]) -> None:
-    lines = dict(flat(metrics))
-    width = max(map(len, lines))
-    _say("\n".join(f"  {name:<{width}}  {value}" for name, value in lines.items()))
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+        table(metrics)
+        say(f"Done in {time.perf_counter() - began:.0f} s. Open {run.report_path.resolve()}")

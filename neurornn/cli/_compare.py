@@ -1,12 +1,11 @@
 """From run folders and a recording to a comparison and its page."""
 
-__all__ = ["MEASURES", "Settings", "compare_runs", "conditions_of"]
+__all__ = ["MEASURES", "compare_runs", "conditions_of"]
 
 import logging
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -17,6 +16,7 @@ from tqdm import tqdm
 from neurornn import recordings, storage
 from neurornn.analysis import compare, similarity
 from neurornn.analysis.similarity import AbstractSimilarity
+from neurornn.cli._compare_command import Compare
 from neurornn.cli._tasks import task_of
 from neurornn.networks import AbstractNetwork
 from neurornn.report._comparison import comparison_page, comparison_summary
@@ -43,49 +43,11 @@ MEASURES: Final = _by_name()
 """Measures of the command line, by name, with their default options."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How a comparison is made.
-
-    Attributes:
-        by: Condition variables, ``name``, ``name=name there`` or ``name=name there*factor``.
-        align: Event, or ``event=event there``.
-        window: First and last edge in ms.
-        bin_width: In ms.
-        measures: Names of measures; the default ones if empty.
-        units: ``"match"``, ``"all"`` or a number.
-        split: What fitted measures hold out.
-        drop_unmatched: Whether conditions of one side only are dropped.
-        n_subsamples: Draws of units.
-        min_trials: Trials a unit needs in every condition.
-        n_trials: Trials of each network.
-        seed: Seed of everything.
-    """
-
-    by: Sequence[str]
-    align: str | None
-    window: tuple[float, float] | None
-    bin_width: float | None
-    measures: Sequence[str]
-    units: str
-    split: Literal["condition", "trial"]
-    drop_unmatched: bool
-    n_subsamples: int
-    min_trials: int
-    n_trials: int | None
-    seed: int
-
-
-def compare_runs(
-    folders: Sequence[Path], recording: Path, settings: Settings, out: Path
-) -> tuple[xr.Dataset, Path]:
+def compare_runs(settings: Compare) -> tuple[xr.Dataset, Path]:
     """Compare trained networks with a recording and write the result as netCDF, JSON and a page.
 
     Args:
-        folders: Run folders.
-        recording: File of the recording.
-        settings: How.
-        out: The page; the other two files lie beside it.
+        settings: What with what, and how. The other two files lie beside the page.
 
     Returns:
         The result and the path of the page.
@@ -93,6 +55,8 @@ def compare_runs(
     Raises:
         ValueError: If an option makes no sense or the sides do not match.
     """
+    *folders, recording = settings.paths
+    out = settings.out
     names, translations = conditions_of(settings.by)
     measures = _measures(settings.measures)
     units = _units(settings.units)
@@ -206,7 +170,7 @@ def _align(text: str | None) -> tuple[str | None, str | None]:
     return here, there or here
 
 
-def _binned(data: xr.Dataset, event: str | None, settings: Settings, dt: float) -> xr.Dataset:
+def _binned(data: xr.Dataset, event: str | None, settings: Compare, dt: float) -> xr.Dataset:
     """Bins of the recording; spikes are binned in bins of the networks' steps unless another width was asked for."""
     if "spike" not in data.dims:
         return data
