@@ -9,7 +9,8 @@ import torch
 from neurornn import Run, tasks
 from neurornn.cli import main
 from neurornn.cli._kinds import KINDS
-from neurornn.cli._options import RULES, NetworkOptions
+from neurornn.cli._known import RULES
+from neurornn.cli._options import NetworkOptions
 from neurornn.cli._recipes import options_of
 from neurornn.cli._spec import SpecError
 

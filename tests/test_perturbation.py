@@ -11,7 +11,7 @@ from torch.distributions import Normal
 
 import neurornn
 from neurornn import CTRNN, Dale, LearnedTau, TrialInfo, Trials, rules, tasks, testing
-from neurornn.cli._options import FEEDBACK, RULES
+from neurornn.cli._known import NESTED, RULES
 from neurornn.cli._spec import build
 from neurornn.connectivity import Gaussian, Sparse
 from neurornn.objective import Objective, SquaredError
@@ -502,4 +502,4 @@ def test_types_of_trials_are_limited():
     ],
 )  # fmt: skip
 def test_rules_can_be_written_on_the_command_line(text, expected):
-    assert build(text, RULES, what="learning rule", calls=FEEDBACK) == expected
+    assert build(text, RULES, what="learning rule", calls=NESTED) == expected

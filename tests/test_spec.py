@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurornn import connectivity, rules, tasks
-from neurornn.cli._options import CONNECTIVITY, INITIALISERS, OPTIMIZERS, RULES, TrainingOptions
+from neurornn.cli._known import CONNECTIVITY, INITIALISERS, OPTIMIZERS, RULES
+from neurornn.cli._options import TrainingOptions
 from neurornn.cli._spec import SpecError, build, parse, value_of
 from neurornn.cli._tasks import PARTS, make_task, task_page
 from neurornn.networks import CTRNN

@@ -1,6 +1,6 @@
 """What each command does; its fields are its options and its docstring is its help."""
 
-__all__ = ["Analyze", "Command", "Demo", "Report", "Simulate", "Tasks", "Train", "from_recipe"]
+__all__ = ["Analyze", "Command", "Compare", "Demo", "Report", "Simulate", "Tasks", "Train", "from_recipe"]
 
 import shlex
 import time
@@ -11,6 +11,7 @@ from typing import Annotated, Protocol
 import tyro
 
 import neurornn.cli._pipeline as pipeline
+from neurornn.cli._compare_command import Compare
 from neurornn.cli._none import optional_int
 from neurornn.cli._options import NetworkOptions, ObjectiveOptions, TrainingOptions
 from neurornn.cli._recipes import options_of

@@ -16,6 +16,7 @@ from typing_extensions import override
 from neurornn.cli._commands import (
     Analyze,
     Command,
+    Compare,
     Demo,
     Report,
     Simulate,
@@ -23,7 +24,6 @@ from neurornn.cli._commands import (
     Train,
     from_recipe,
 )
-from neurornn.cli._compare_command import Compare
 from neurornn.cli._recipes import named_in
 from neurornn.tasks import TaskNotFound
 

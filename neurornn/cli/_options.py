@@ -11,82 +11,17 @@ import torch
 import tyro
 
 from neurornn import connectivity as wiring
-from neurornn import reward, rules
+from neurornn import rules
 from neurornn._record import Plan
 from neurornn._words import did_you_mean
 from neurornn.cli._kinds import CTRNN_KIND, build_kind
+from neurornn.cli._known import CONNECTIVITY, INITIALISERS, NESTED, OPTIMIZERS, RULES
 from neurornn.cli._none import bounds, optional_float, optional_int, optional_text
 from neurornn.cli._spec import SpecError, build, parse, value_of
 from neurornn.networks import CTRNN, AbstractNetwork, LearnedTau
 from neurornn.objective import CrossEntropy, Objective, SquaredError
 from neurornn.recipe import Recipe
 from neurornn.tasks import AbstractTask
-
-RULES: dict[str, type[rules.AbstractRule]] = {
-    "bptt": rules.BPTT,
-    "truncated-bptt": rules.TruncatedBPTT,
-    "rflo": rules.RFLO,
-    "e-prop": rules.EProp,
-    "snap-1": rules.SnAp1,
-    "feedback-alignment": rules.FeedbackAlignment,
-    "k-hop": rules.KHop,
-    "mdgl": rules.MDGL,
-    "modprop": rules.ModProp,
-    "rtrl": rules.RTRL,
-    "snap": rules.SnAp,
-    "online-rflo": rules.OnlineRFLO,
-    "online-e-prop": rules.OnlineEProp,
-    "uoro": rules.UORO,
-    "kf-rtrl": rules.KroneckerRTRL,
-    "r-kf-rtrl": rules.ReverseKroneckerRTRL,
-    "kernl": rules.KeRNL,
-    "dni": rules.DNI,
-    "force": rules.FORCE,
-    "full-force": rules.FullFORCE,
-    "ridge": rules.RidgeReadout,
-    "replay": rules.Replay,
-    "node-perturbation": rules.NodePerturbation,
-    "weight-perturbation": rules.WeightPerturbation,
-    "reward-hebbian": rules.RewardHebbian,
-    "recollect": rules.RECOLLECT,
-}
-FEEDBACK: dict[str, type] = {
-    "symmetric": rules.Symmetric,
-    "random": rules.Random,
-    "ramp": rules.Ramp,
-    "adaptive": rules.Adaptive,
-    "stored": rules.Stored,
-    "inverted": rules.Inverted,
-    "reversible": rules.Reversible,
-    "recalled": rules.Recalled,
-    "sequence_memory": rules.SequenceMemory,
-    "exact": rules.ExactCredit,
-    "aligned": rules.AlignedCredit,
-    "performance": reward.PerformanceReward,
-    "loss": reward.NegativeLoss,
-    "angular": reward.AngularReward,
-    "squared_error": SquaredError,
-    "absolute_error": reward.AbsoluteError,
-    "cross_entropy": CrossEntropy,
-    "running_mean": rules.RunningMean,
-    "leave_one_out": rules.LeaveOneOut,
-    "noiseless": rules.Noiseless,
-    "antithetic": rules.Antithetic,
-    "no_baseline": rules.NoBaseline,
-}
-OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "rmsprop": torch.optim.RMSprop,
-    "sgd": torch.optim.SGD,
-}
-CONNECTIVITY = {"all-to-all": wiring.AllToAll, "sparse": wiring.Sparse}
-INITIALISERS = {
-    "balanced-gamma": wiring.BalancedGamma,
-    "gaussian": wiring.Gaussian,
-    "identity": wiring.Identity,
-    "orthogonal": wiring.Orthogonal,
-}
 
 _RECIPE = Recipe()  # says what nobody said otherwise
 
@@ -219,7 +154,7 @@ class TrainingOptions:
             adaptive(rate, decay). Rules that run forward in time, with update_every=1 to move the weights at every step: rtrl,
             snap:n=2, online-rflo, online-e-prop, uoro, kf-rtrl, r-kf-rtrl, kernl and dni. Credit by replay, as in
             replay:source=inverted,credit=aligned(seed=1). Reward alone, as in node-perturbation:reward=performance,
-            weight-perturbation, reward-hebbian and, with --kind recollect, recollect. Least squares: force, full-force, ridge. Least squares: force,
+            weight-perturbation, reward-hebbian and, with --kind recollect, recollect. Least squares: force,
             full-force and ridge:washout=20. From what actions bring, for networks of kind recollect: recollect:rate=0.1.
         optimizer: adam, adamw, rmsprop or sgd, with options as in adam:lr=0.003 (lr is the learning rate); rule takes the
             one that the learning rule was made for.
@@ -275,7 +210,7 @@ class TrainingOptions:
         Returns:
             The rule.
         """
-        rule: rules.AbstractRule = build(self.rule, RULES, what="learning rule", calls=FEEDBACK)
+        rule: rules.AbstractRule = build(self.rule, RULES, what="learning rule", calls=NESTED)
         return rule
 
     def build_optimizer(self, network: AbstractNetwork, rule: rules.AbstractRule) -> torch.optim.Optimizer:

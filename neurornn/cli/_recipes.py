@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from neurornn.cli._kinds import CTRNN_KIND, neutral_for
-from neurornn.cli._options import INITIALISERS, RULES, NetworkOptions, ObjectiveOptions, TrainingOptions
+from neurornn.cli._known import INITIALISERS, RULES
+from neurornn.cli._options import NetworkOptions, ObjectiveOptions, TrainingOptions
 from neurornn.cli._spec import parse
 from neurornn.rules import AbstractRule
 from neurornn.tasks import AbstractTask
