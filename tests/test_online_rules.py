@@ -256,7 +256,7 @@ def test_updates_come_after_whole_steps(kind, every):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: SnAp(0), "SnAp needs n, a whole number of steps, at least 1: got 0"),
+        (lambda: SnAp(0), "n must be a whole number of steps, at least 1: got 0"),
         (lambda: SnAp(1.5), "at least 1: got 1.5"),
         (lambda: KeRNL(rate=2.0), r"kernel must lie in \[0, 2\): got 2.0"),
         (lambda: KeRNL(sigma=0.0), "size sigma above 0: got 0.0"),

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-import numpy as np
 import xarray as xr
 
 from neurornn.networks import AbstractNetwork
 from neurornn.objective import Objective
 from neurornn.rules._alignment import alignment
 from neurornn.rules._base import AbstractRule
+from neurornn.rules._checks import check_steps
 from neurornn.trials import Trials
 
 logger = logging.getLogger(__name__)
@@ -78,8 +78,7 @@ class AlignmentCallback:
         steps: bool = False,
         seed: int = 0,
     ) -> None:
-        if isinstance(every, bool) or not isinstance(every, int | np.integer) or every < 1:
-            raise ValueError(f"every must be a whole number of steps, at least 1: got {every!r}.")
+        check_steps("every", every)
         self.network, self.trials, self.rules, self.every = network, trials, rules, int(every)
         self.objective, self.by, self.steps, self.seed = objective, by, steps, seed
         self._found: dict[int, xr.Dataset] = {}

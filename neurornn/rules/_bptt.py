@@ -13,6 +13,7 @@ from typing_extensions import override
 from neurornn._threads import single_threaded
 from neurornn.networks import CTRNN, AbstractNetwork, Trajectory
 from neurornn.objective import Objective
+from neurornn.rules._checks import check_steps
 from neurornn.rules._hand_over import penalise
 from neurornn.rules._recording import Recording
 from neurornn.rules._recursion import propagate
@@ -47,12 +48,8 @@ class BPTT(AbstractReverseRule):
     checkpoint_every: int | None = None
 
     def __post_init__(self) -> None:
-        if self.checkpoint_every is not None and (
-            not isinstance(self.checkpoint_every, int | np.integer) or self.checkpoint_every < 1
-        ):
-            raise ValueError(
-                f"checkpoint_every must be a whole number of steps, at least 1: got {self.checkpoint_every}."
-            )
+        if self.checkpoint_every is not None:
+            check_steps("checkpoint_every", self.checkpoint_every)
 
     @override
     def backward(

@@ -1,9 +1,11 @@
 """What rules refuse before they do anything."""
 
-__all__ = ["explicit", "leaky"]
+__all__ = ["check_positive", "check_size", "check_steps", "explicit", "leaky", "leaky_only"]
 
+import math
 from typing import cast
 
+import numpy as np
 import torch
 
 from neurornn.networks import CTRNN, AbstractNetwork
@@ -31,6 +33,26 @@ def leaky(rule: AbstractRule, network: AbstractNetwork) -> CTRNN:
     return cast(CTRNN, network)
 
 
+def leaky_only(rule: AbstractRule, network: AbstractNetwork) -> CTRNN:
+    """Refuse a network that is no CTRNN.
+
+    Args:
+        rule: The rule.
+        network: The network.
+
+    Returns:
+        The network.
+
+    Raises:
+        TypeError: If it is of another family.
+    """
+    if not isinstance(network, CTRNN):
+        raise TypeError(
+            f"{type(rule).__name__} is derived for the leaky network CTRNN: got a {type(network).__name__}. Use rules.BPTT()."
+        )
+    return network
+
+
 def explicit(rule: AbstractRule, what: str, generator: torch.Generator | None) -> torch.Generator:
     """Refuse to draw random numbers from nowhere.
 
@@ -50,3 +72,46 @@ def explicit(rule: AbstractRule, what: str, generator: torch.Generator | None) -
             f"{type(rule).__name__} draws {what} from an explicit source. Pass generator=torch.Generator().manual_seed(...)."
         )
     return generator
+
+
+def check_size(name: str, value: float) -> None:
+    """Refuse a number that is no size.
+
+    Args:
+        name: What it is called.
+        value: The number.
+
+    Raises:
+        ValueError: If it is negative or not finite.
+    """
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name} must be finite and at least 0: got {value}.")
+
+
+def check_positive(name: str, value: float) -> None:
+    """Refuse a number that is not above 0.
+
+    Args:
+        name: What it is called.
+        value: The number.
+
+    Raises:
+        ValueError: If it is 0, negative or not finite.
+    """
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name} must be finite and above 0: got {value}.")
+
+
+def check_steps(name: str, value: int, otherwise: str = "") -> None:
+    """Refuse a number of steps that is none.
+
+    Args:
+        name: What it is called.
+        value: The number.
+        otherwise: What else would do, for the message.
+
+    Raises:
+        ValueError: If it is no whole number, or below 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} must be a whole number of steps, at least 1{otherwise}: got {value!r}.")

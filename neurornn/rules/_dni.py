@@ -5,13 +5,13 @@ __all__ = ["DNI"]
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import override
 
 from neurornn.networks import CTRNN, AbstractNetwork
+from neurornn.rules._checks import check_steps
 from neurornn.rules._online import AbstractForwardRule
 from neurornn.rules._steps import AbstractTraces, Setting, Step
 
@@ -68,9 +68,7 @@ class DNI(AbstractForwardRule):
         super().__post_init__()
         if not 0 <= self.rate < 2:
             raise ValueError(f"The learning rate of the predictor must lie in [0, 2): got {self.rate}.")
-        every = self.target_every
-        if isinstance(every, bool) or not isinstance(every, int | np.integer) or every < 1:
-            raise ValueError(f"target_every must be a whole number of steps, at least 1: got {every!r}.")
+        check_steps("target_every", self.target_every)
 
     @override
     def initial_memory(self, network: AbstractNetwork) -> dict[str, Tensor]:

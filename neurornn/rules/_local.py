@@ -16,7 +16,7 @@ from neurornn._threads import single_threaded
 from neurornn.kernels import Credit, DiagonalHop, FixedHop, NoHop
 from neurornn.networks import CTRNN, AbstractNetwork
 from neurornn.objective import Objective
-from neurornn.rules._checks import leaky
+from neurornn.rules._checks import check_size, leaky
 from neurornn.rules._feedback import AbstractFeedback, Random, Symmetric, random_matrix
 from neurornn.rules._recording import Recording
 from neurornn.rules._recursion import propagate
@@ -240,8 +240,7 @@ class FeedbackAlignment(AbstractLocalRule):
     @override
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.gain < math.inf:
-            raise ValueError(f"gain must be finite and at least 0: got {self.gain}.")
+        check_size("gain", self.gain)
 
     @override
     def hop(self, network: CTRNN) -> Hop:

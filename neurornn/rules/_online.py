@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-import numpy as np
 import torch
 from torch import Tensor
 from typing_extensions import override
@@ -19,7 +18,7 @@ from neurornn.kernels import Circuit
 from neurornn.networks import CTRNN, AbstractNetwork, Trajectory
 from neurornn.objective import Objective
 from neurornn.rules._base import AbstractOnlineRule
-from neurornn.rules._checks import explicit
+from neurornn.rules._checks import check_steps, explicit, leaky_only
 from neurornn.rules._hand_over import hand_over, penalise
 from neurornn.rules._recording import errors_of
 from neurornn.rules._steps import AbstractTraces, Columns, Setting, Step
@@ -44,14 +43,8 @@ class AbstractForwardRule(AbstractOnlineRule):
     update_every: int | None
 
     def __post_init__(self) -> None:
-        every = self.update_every
-        if every is not None and (
-            isinstance(every, bool) or not isinstance(every, int | np.integer) or every < 1
-        ):
-            raise ValueError(
-                f"update_every must be a whole number of steps, at least 1, or None for one update after the trial: got "
-                f"{every!r}."
-            )
+        if self.update_every is not None:
+            check_steps("update_every", self.update_every, ", or None for one update after the trial")
 
     @abstractmethod
     def _traces(self, network: CTRNN, setting: Setting) -> AbstractTraces:
@@ -70,11 +63,7 @@ class AbstractForwardRule(AbstractOnlineRule):
         objective: Objective = Objective(),
         generator: torch.Generator | None = None,
     ) -> Iterator[Tensor]:
-        name = type(self).__name__
-        if not isinstance(network, CTRNN):
-            raise TypeError(
-                f"{name} is derived for the leaky network CTRNN: got a {type(network).__name__}. Use rules.BPTT()."
-            )
+        network = leaky_only(self, network)
         network.check_trials(trials)
         trials = trials.to(next(network.parameters()))
         network.check_inputs(trials.inputs)

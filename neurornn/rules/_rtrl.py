@@ -4,13 +4,13 @@ __all__ = ["RTRL", "SnAp"]
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from typing_extensions import override
 
 from neurornn.networks import CTRNN
+from neurornn.rules._checks import check_steps
 from neurornn.rules._footprint import check_fits
 from neurornn.rules._online import AbstractForwardRule
 from neurornn.rules._steps import AbstractTraces, Setting, Step
@@ -103,8 +103,7 @@ class SnAp(AbstractForwardRule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.n, bool) or not isinstance(self.n, int | np.integer) or self.n < 1:
-            raise ValueError(f"SnAp needs n, a whole number of steps, at least 1: got {self.n!r}.")
+        check_steps("n", self.n)
 
     @override
     def _traces(self, network: CTRNN, setting: Setting) -> AbstractTraces:

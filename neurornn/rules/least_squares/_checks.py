@@ -1,14 +1,11 @@
 """What a least-squares rule refuses before it does anything."""
 
-__all__ = ["check_number", "check_objective", "check_share", "check_weights", "leaky_only", "plain_descent"]
+__all__ = ["check_number", "check_objective", "check_share", "check_weights"]
 
 import math
 from numbers import Real
 
-import torch
-
 from neurornn.connectivity import SynapticWeights
-from neurornn.networks import CTRNN, AbstractNetwork
 from neurornn.objective import Objective, SquaredError
 from neurornn.rules._base import AbstractRule
 from neurornn.trials import Trials
@@ -44,26 +41,6 @@ def check_share(name: str, value: float) -> None:
     """
     if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value <= 1:
         raise ValueError(f"{name} must be a number in (0, 1]: got {value!r}.")
-
-
-def leaky_only(rule: AbstractRule, network: AbstractNetwork) -> CTRNN:
-    """Refuse a network that is no CTRNN.
-
-    Args:
-        rule: The rule.
-        network: The network.
-
-    Returns:
-        The network.
-
-    Raises:
-        TypeError: If it is of another family.
-    """
-    if not isinstance(network, CTRNN):
-        raise TypeError(
-            f"{type(rule).__name__} is derived for the leaky network CTRNN: got a {type(network).__name__}. Use rules.BPTT()."
-        )
-    return network
 
 
 def check_objective(rule: AbstractRule, objective: Objective, trials: Trials) -> None:
@@ -122,15 +99,3 @@ def check_weights(rule: AbstractRule, weights: SynapticWeights, what: str, *, wh
             f"{name} regresses every row of {what} on the same units, and here synapses are missing or fixed. Use "
             "connectivity=AllToAll(autapses=True), or another rule."
         )
-
-
-def plain_descent(network: AbstractNetwork) -> torch.optim.Optimizer:
-    """The optimiser that subtracts a gradient as it is.
-
-    Args:
-        network: Network that is trained.
-
-    Returns:
-        Plain gradient descent with rate 1.
-    """
-    return torch.optim.SGD([each for each in network.parameters() if each.requires_grad], lr=1.0)

@@ -13,17 +13,17 @@ from typing_extensions import override
 from neurornn._threads import single_threaded
 from neurornn.networks import CTRNN, AbstractNetwork, Outputs
 from neurornn.objective import Objective
-from neurornn.rules._base import AbstractRule
+from neurornn.rules._base import AbstractRule, plain_descent
+from neurornn.rules._checks import leaky_only
+from neurornn.rules._hand_over import hand_over
 from neurornn.rules.least_squares._checks import (
     check_number,
     check_objective,
     check_share,
     check_weights,
-    leaky_only,
-    plain_descent,
 )
 from neurornn.rules.least_squares._rls import fold, inverse_correlation
-from neurornn.rules.least_squares._units import Drive, Units, hand_over, times
+from neurornn.rules.least_squares._units import Drive, Units, times
 from neurornn.trials import Trials
 
 

@@ -15,16 +15,15 @@ from neurornn import kernels
 from neurornn._threads import single_threaded
 from neurornn.networks import CTRNN, AbstractNetwork, Outputs
 from neurornn.objective import Objective
-from neurornn.rules._base import AbstractRule
+from neurornn.rules._base import AbstractRule, plain_descent
+from neurornn.rules._checks import leaky_only
+from neurornn.rules._hand_over import hand_over
 from neurornn.rules.least_squares._checks import (
     check_number,
     check_objective,
     check_weights,
-    leaky_only,
-    plain_descent,
 )
 from neurornn.rules.least_squares._factor import add_rows, empty_factor, ridge
-from neurornn.rules.least_squares._units import hand_over
 from neurornn.trials import Trials
 
 

@@ -1,8 +1,8 @@
 """The units of a leaky network, stepped one by one while their weights change."""
 
-__all__ = ["Drive", "Units", "hand_over", "times"]
+__all__ = ["Drive", "Units", "times"]
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -96,17 +96,3 @@ def times(rows: Tensor, matrix: Tensor) -> Tensor:
         Products ``(row, m)``.
     """
     return torch.mv(matrix, rows[0])[None] if len(rows) == 1 else rows @ matrix.t()
-
-
-def hand_over(pairs: Sequence[tuple[Tensor | None, Tensor | None]]) -> None:
-    """Add changes of effective weights to the gradients of the parameters behind them.
-
-    Args:
-        pairs: Effective weights, and what is to be subtracted from each; either may be None.
-    """
-    wanted = [
-        (tensor, change.to(tensor))
-        for tensor, change in pairs
-        if tensor is not None and change is not None and tensor.requires_grad
-    ]
-    torch.autograd.backward([tensor for tensor, _ in wanted], [change for _, change in wanted])

@@ -1,9 +1,8 @@
 """What rules that learn from reward share: runs that explore, and what they were rewarded with."""
 
-__all__ = ["AbstractRewardRule", "Explored", "check_strength", "explore", "rewarded"]
+__all__ = ["AbstractRewardRule", "Explored", "explore", "rewarded"]
 
 import dataclasses
-import math
 from abc import ABC
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self, cast
@@ -197,17 +196,3 @@ def rewarded(reward: AbstractReward, run: Explored, objective: Objective) -> Ten
             "the reward, or lower the learning rate if the network has run away."
         )
     return found
-
-
-def check_strength(name: str, value: float) -> None:
-    """Refuse a strength that is no size.
-
-    Args:
-        name: Its name.
-        value: The strength.
-
-    Raises:
-        ValueError: If it is negative or not finite.
-    """
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{name} must be finite and at least 0: got {value}.")

@@ -18,13 +18,12 @@ from neurornn.objective import Objective
 from neurornn.random import derive_seed, uniform_array
 from neurornn.reward import AbstractReward, NegativeLoss
 from neurornn.rules._base import plain_descent
-from neurornn.rules._checks import explicit
+from neurornn.rules._checks import check_size, explicit
 from neurornn.rules._hand_over import hand_over, penalise, product
 from neurornn.rules.perturbation._baselines import RunningMean
 from neurornn.rules.perturbation._explored import (
     AbstractRewardRule,
     Explored,
-    check_strength,
     rewarded,
 )
 from neurornn.trials import Trials
@@ -103,7 +102,7 @@ class RewardHebbian(AbstractRewardRule):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("frequency", "amplitude", "learning_rate"):
-            check_strength(name, getattr(self, name))
+            check_size(name, getattr(self, name))
         if not 0 <= self.keep < 1:
             raise ValueError(f"keep must lie in [0, 1): got {self.keep}.")
         if not isinstance(self.baseline, RunningMean):

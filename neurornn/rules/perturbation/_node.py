@@ -15,14 +15,13 @@ from neurornn.networks import CTRNN, AbstractNetwork
 from neurornn.objective import Objective
 from neurornn.random import derive_seed
 from neurornn.reward import AbstractReward, NegativeLoss
-from neurornn.rules._checks import explicit
+from neurornn.rules._checks import check_size, explicit
 from neurornn.rules._hand_over import hand_over, penalise, product
 from neurornn.rules._recording import potentials
 from neurornn.rules.perturbation._baselines import AbstractBaseline, LeaveOneOut
 from neurornn.rules.perturbation._explored import (
     AbstractRewardRule,
     Explored,
-    check_strength,
     explore,
     rewarded,
 )
@@ -93,8 +92,8 @@ class NodePerturbation(AbstractRewardRule):
     @override
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_strength("sigma", self.sigma)
-        check_strength("sigma_out", self.sigma_out)
+        check_size("sigma", self.sigma)
+        check_size("sigma_out", self.sigma_out)
 
     @override
     def backward(

@@ -17,13 +17,12 @@ from neurornn.networks import CTRNN, AbstractNetwork
 from neurornn.objective import Objective
 from neurornn.random import derive_seed
 from neurornn.reward import AbstractReward, NegativeLoss
-from neurornn.rules._checks import explicit
+from neurornn.rules._checks import check_size, explicit
 from neurornn.rules._hand_over import hand_over, penalise
 from neurornn.rules.perturbation._baselines import AbstractBaseline, Antithetic, LeaveOneOut, RunningMean
 from neurornn.rules.perturbation._explored import (
     AbstractRewardRule,
     Explored,
-    check_strength,
     rewarded,
 )
 from neurornn.trials import Trials
@@ -81,7 +80,7 @@ class WeightPerturbation(AbstractRewardRule):
     @override
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_strength("sigma", self.sigma)
+        check_size("sigma", self.sigma)
         if self.sigma == 0:
             raise ValueError("sigma must be above 0: weights that are not perturbed tell nothing.")
         if self.draw not in ("trial", "batch"):

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import override
 
+from neurornn.rules._checks import check_size
 from neurornn.rules._feedback import random_matrix
 
 
@@ -64,8 +65,7 @@ class AlignedCredit(AbstractCredit):
     gain: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.gain < math.inf:
-            raise ValueError(f"gain must be finite and at least 0: got {self.gain}.")
+        check_size("gain", self.gain)
 
     @override
     def stand_in(self, name: str, weight: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from neurornn import kernels
 from neurornn.networks import CTRNN, AbstractNetwork, ReversibleRNN
+from neurornn.rules._checks import check_steps
 from neurornn.rules.replay._fitted import fitted
 from neurornn.rules.replay._sources import AbstractSource, Experience, Replayed, distance
 
@@ -44,10 +45,8 @@ class AbstractInversion(AbstractSource):
             raise ValueError(f"{name} needs a tolerance above 0: got {self.tolerance}.")
         if self.on_failure not in ("refuse", "recompute"):
             raise ValueError(f"on_failure must be 'refuse' or 'recompute': got {self.on_failure!r}.")
-        if self.checkpoint_every is not None and not self.checkpoint_every >= 1:
-            raise ValueError(
-                f"checkpoint_every must be a whole number of steps, at least 1, or None: got {self.checkpoint_every}."
-            )
+        if self.checkpoint_every is not None:
+            check_steps("checkpoint_every", self.checkpoint_every, ", or None")
 
     @abstractmethod
     def rewind(

@@ -21,6 +21,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from neurornn.random import torch_generator
+from neurornn.rules._checks import check_size
 from neurornn.rules._feedback import random_matrix
 from neurornn.rules.replay._memory_dynamics import Traces, clocked, self_paced
 
@@ -136,8 +137,7 @@ class SequenceMemory:
                 raise ValueError(f"{name} must be a whole number, at least {least}: got {value!r}.")
         if not 0 < self.fill < 1:
             raise ValueError(f"fill is the fraction of units that are up, between 0 and 1: got {self.fill}.")
-        if not 0 <= self.background < math.inf:
-            raise ValueError(f"background must be finite and at least 0: got {self.background}.")
+        check_size("background", self.background)
         if not 1 <= self.tau < math.inf:
             raise ValueError(f"tau must be finite and at least 1 step: got {self.tau}.")
         for name, word, known in (

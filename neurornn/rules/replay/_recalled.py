@@ -28,6 +28,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.networks import AbstractNetwork, ReversibleRNN
+from neurornn.rules._checks import check_positive, check_size
 from neurornn.rules._feedback import random_matrix
 from neurornn.rules.replay._inversion import Inverted, Reversible
 from neurornn.rules.replay._memory import SequenceMemory
@@ -120,14 +121,12 @@ class Recalled(AbstractSource):
             raise TypeError(
                 f"states must be a source of states such as Reversible() or Inverted(), or None: got {self.states!r}."
             )
-        if not 0 <= self.gate < math.inf:
-            raise ValueError(f"gate must be finite and at least 0: got {self.gate}.")
+        check_size("gate", self.gate)
         if self.on_mistake not in ("refuse", "use"):
             raise ValueError(f"on_mistake must be 'refuse' or 'use': got {self.on_mistake!r}.")
         if not (isinstance(self.bits, int) and 1 <= self.bits <= 24):
             raise ValueError(f"bits must be a whole number from 1 to 24: got {self.bits!r}.")
-        if not 0 < self.resolution < math.inf:
-            raise ValueError(f"resolution must be finite and above 0: got {self.resolution}.")
+        check_positive("resolution", self.resolution)
 
     @override
     def check(self, network: AbstractNetwork) -> None:
