@@ -14,18 +14,27 @@ from typing_extensions import override
 
 from neurornn.networks import AbstractNetwork, GatedMemory
 from neurornn.objective import Objective
-from neurornn.rules._base import AbstractRule
+from neurornn.rules._base import AbstractPiecewiseRule, AbstractRule, plain_descent
+from neurornn.rules._checks import check_positive, check_size
 from neurornn.rules.recollect._course import AbstractCourse, TrialCourse, World, WorldCourse
 from neurornn.rules.recollect._life import Life
 from neurornn.trials import Trials
 
 
-class _AbstractActing(AbstractRule):
-    """A rule with updates between decisions."""
+class _AbstractActing(AbstractPiecewiseRule):
+    """A rule that acts, and learns between decisions."""
 
     clip_norm: ClassVar[float | None] = None
 
+    @property
     @abstractmethod
+    def _settings(self) -> "RECOLLECT":
+        """How it learns."""
+
+    @abstractmethod
+    def _course(self, trials: Trials, generator: torch.Generator | None) -> AbstractCourse:
+        """What its actions lead to."""
+
     @override
     def parts(
         self,
@@ -34,18 +43,10 @@ class _AbstractActing(AbstractRule):
         *,
         objective: Objective = Objective(),
         generator: torch.Generator | None = None,
-    ) -> Iterator[Tensor]: ...
-
-    @override
-    def backward(
-        self,
-        network: AbstractNetwork,
-        trials: Trials,
-        *,
-        objective: Objective = Objective(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        return torch.stack(list(self.parts(network, trials, objective=objective, generator=generator))).sum()
+    ) -> Iterator[Tensor]:
+        gated = _checked(network, trials, objective)
+        course = self._course(trials.to(gated.W_gate), generator)
+        return _lived(self._settings, gated, course, objective, generator)
 
 
 @dataclass(frozen=True)
@@ -124,10 +125,8 @@ class RECOLLECT(_AbstractActing):
         for name in ("discount", "decay", "exploration"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie between 0 and 1: got {getattr(self, name)}.")
-        if not 0 < self.rate < math.inf:
-            raise ValueError(f"rate must be finite and above 0: got {self.rate}.")
-        if not 0 <= self.gate_rate < math.inf:
-            raise ValueError(f"gate_rate must be finite and at least 0: got {self.gate_rate}.")
+        check_positive("rate", self.rate)
+        check_size("gate_rate", self.gate_rate)
         if self.temperature is not None and not 0 < self.temperature < math.inf:
             raise ValueError(f"temperature must be finite and above 0, or None: got {self.temperature}.")
         for name in ("reward", "hold_reward"):
@@ -140,26 +139,18 @@ class RECOLLECT(_AbstractActing):
 
     @override
     def optimizer(self, network: AbstractNetwork) -> torch.optim.Optimizer:
-        return torch.optim.SGD([each for each in network.parameters() if each.requires_grad], lr=self.rate)
+        return plain_descent(network, self.rate)
+
+    @property
+    @override
+    def _settings(self) -> "RECOLLECT":
+        return self
 
     @override
-    def parts(
-        self,
-        network: AbstractNetwork,
-        trials: Trials,
-        *,
-        objective: Objective = Objective(),
-        generator: torch.Generator | None = None,
-    ) -> Iterator[Tensor]:
-        gated = _checked(network, trials, objective)
-        course = TrialCourse(
-            trials.to(gated.W_gate),
-            hold=self.hold,
-            reward=self.reward,
-            hold_reward=self.hold_reward,
-            each_step=self.each_step,
+    def _course(self, trials: Trials, generator: torch.Generator | None) -> AbstractCourse:
+        return TrialCourse(
+            trials, hold=self.hold, reward=self.reward, hold_reward=self.hold_reward, each_step=self.each_step
         )
-        return _lived(self, gated, course, objective, generator)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,18 +164,14 @@ class _Playing(_AbstractActing):
     def optimizer(self, network: AbstractNetwork) -> torch.optim.Optimizer:
         return self.rule.optimizer(network)
 
+    @property
     @override
-    def parts(
-        self,
-        network: AbstractNetwork,
-        trials: Trials,
-        *,
-        objective: Objective = Objective(),
-        generator: torch.Generator | None = None,
-    ) -> Iterator[Tensor]:
-        gated = _checked(network, trials, objective)
-        course = WorldCourse(self.world, trials.to(gated.W_gate), generator)
-        return _lived(self.rule, gated, course, objective, generator)
+    def _settings(self) -> RECOLLECT:
+        return self.rule
+
+    @override
+    def _course(self, trials: Trials, generator: torch.Generator | None) -> AbstractCourse:
+        return WorldCourse(self.world, trials, generator)
 
 
 def _checked(network: AbstractNetwork, trials: Trials, objective: Objective) -> GatedMemory:
