@@ -31,7 +31,7 @@ CHIRP, ROUNDS = 2000, 50  # learning comes in two trials of ROUNDS periods
 TOLD, ALONE = 5, 20
 FULL, FORCE, OPEN = "full-FORCE", "FORCE", "FORCE, no feedback"
 COLOURS = {FULL: "#0072B2", FORCE: "#D55E00", OPEN: "0.6", "identity": "#009E73", "tanh": "#CC79A7"}
-RADII, N_RESERVOIR = (0.2, 0.5, 0.8, 0.95, 0.99), 50
+RADII, N_RESERVOIR, WEAK = (0.2, 0.5, 0.8, 0.95, 0.99), 100, 1e-20
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Run:
         n_units: Number of units.
         seed: Seed of everything.
         spectral_radius: Of the recurrent weights at the start.
+        alpha: Penalty of the read-out of reservoirs.
     """
 
     task: str
@@ -51,6 +52,7 @@ class Run:
     n_units: int
     seed: int
     spectral_radius: float = 1.5
+    alpha: float | None = None
 
 
 def planned(n_seeds: int) -> list[Run]:
@@ -64,9 +66,15 @@ def planned(n_seeds: int) -> list[Run]:
         *(Run("sines", FORCE, n, seed) for n in (250, 100) for seed in seeds),
         *(Run("chirp", FULL, 200, seed, 0.0) for seed in seeds),
         *(
-            Run("memory", activation, N_RESERVOIR, seed, radius)
+            Run("memory", activation, N_RESERVOIR, seed, radius, WEAK)
             for activation in ("identity", "tanh")
             for radius in RADII
+            for seed in seeds
+        ),
+        *(Run("memory", "identity", n, seed, 0.95, WEAK) for n in (50, 200) for seed in seeds),
+        *(
+            Run("memory", "identity", N_RESERVOIR, seed, 0.95, alpha)
+            for alpha in (1e-10, 1.0)
             for seed in seeds
         ),
     ]
@@ -105,7 +113,7 @@ def chirp(run: Run) -> dict[str, Any]:
 
 def memory(run: Run) -> dict[str, Any]:
     """How much of each past input a reservoir still holds, in new data."""
-    n, n_steps, washout = run.n_units, 4000, 400
+    n, n_steps, washout = run.n_units, 6600, 600
     delays = np.arange(1, 2 * n + 1)
     network = reservoir(
         1, n, len(delays), spectral_radius=run.spectral_radius, input_scale=0.1, activation=run.rule,
@@ -117,7 +125,7 @@ def memory(run: Run) -> dict[str, Any]:
         u = rng.uniform(-1, 1, n_steps)
         past = np.stack([np.roll(u, delay) for delay in delays], 1)
         found.append(one_trial(u[:, None], past, torch.float64))
-    rules.RidgeReadout(alpha=1e-12, washout=washout).fit(network, found[0])
+    rules.RidgeReadout(alpha=run.alpha or 0.0, washout=washout).fit(network, found[0])
     with torch.no_grad():
         said = network(found[1].inputs).output[0, washout:].numpy()
     wanted = found[1].targets[0, washout:].numpy()
@@ -204,6 +212,7 @@ def table(runs: Sequence[Run], results: Sequence[dict[str, Any]]) -> pd.DataFram
             "activation": run.rule if run.task == "memory" else "tanh",
             "n_units": run.n_units,
             "spectral_radius": run.spectral_radius,
+            "alpha": run.alpha,
             "seed": run.seed,
             **{name: found.get(name) for name in ("loss", "error", "capacity")},
         }
@@ -217,9 +226,11 @@ def findings(rows: pd.DataFrame) -> dict[str, str]:
     for (task, rule, n), group in rows[rows.task != "memory"].groupby(["task", "rule", "n_units"]):
         each = ", ".join(f"{value:.2g}" for value in group.error)
         found[f"{task}, {rule}, {n} units: error / variance with nothing learning"] = each
-    for (activation, radius), group in rows[rows.task == "memory"].groupby(["activation", "spectral_radius"]):
-        found[f"memory capacity / N, {activation}, radius {radius}"] = (
-            f"{group.capacity.min() / N_RESERVOIR:.2f} to {group.capacity.max() / N_RESERVOIR:.2f}"
+    names = ["activation", "n_units", "spectral_radius", "alpha"]
+    for (activation, n, radius, alpha), group in rows[rows.task == "memory"].groupby(names):
+        share = group.capacity / n
+        found[f"memory capacity / N, {activation}, {n} units, radius {radius}, alpha {alpha:g}"] = (
+            f"{share.min():.2f} to {share.max():.2f}"
         )
     return found
 
@@ -238,7 +249,8 @@ def draw(runs: Sequence[Run], results: Sequence[dict[str, Any]]) -> Figure:
         kept = np.array([
             found["kept"]
             for run, found in done.items()
-            if run.rule == activation and run.spectral_radius == 0.95
+            if (run.rule, run.n_units, run.spectral_radius, run.alpha)
+            == (activation, N_RESERVOIR, 0.95, WEAK)
         ])
         e.plot(
             np.arange(1, kept.shape[1] + 1),
@@ -248,6 +260,7 @@ def draw(runs: Sequence[Run], results: Sequence[dict[str, Any]]) -> Figure:
             label=activation,
         )
         own = rows[(rows.task == "memory") & (rows.activation == activation)]
+        own = own[(own.n_units == N_RESERVOIR) & (own.alpha == WEAK)]
         f.scatter(own.spectral_radius, own.capacity / N_RESERVOIR, s=8, color=COLOURS[activation], alpha=0.6)
         middle = own.groupby("spectral_radius").capacity.median() / N_RESERVOIR
         f.plot(middle.index, middle, color=COLOURS[activation], linewidth=1.3)
@@ -300,7 +313,7 @@ def errors(ax: Axes, rows: pd.DataFrame) -> None:
         ax.scatter(own.n_units, own.error, s=9, color=COLOURS[rule], alpha=0.7)
     ax.axhline(1e-2, color="0.8", linewidth=0.8, zorder=0)
     ax.set_yscale("log")
-    ax.set_xlim(left=0)
+    ax.set_xlim(0, 1.08 * rows.n_units.max())
     ax.legend(frameon=False, fontsize=6.5)
 
 
