@@ -24,11 +24,11 @@ __all__ = [
     "replayed",
 ]
 
+from neurornn.rules.replay._backwards import AbstractInversion as AbstractInversion
+from neurornn.rules.replay._backwards import InversionError as InversionError
 from neurornn.rules.replay._credit import AbstractCredit as AbstractCredit
 from neurornn.rules.replay._credit import AlignedCredit as AlignedCredit
 from neurornn.rules.replay._credit import ExactCredit as ExactCredit
-from neurornn.rules.replay._inversion import AbstractInversion as AbstractInversion
-from neurornn.rules.replay._inversion import InversionError as InversionError
 from neurornn.rules.replay._inversion import Inverted as Inverted
 from neurornn.rules.replay._inversion import Reversible as Reversible
 from neurornn.rules.replay._memory import Imprint as Imprint

@@ -26,7 +26,7 @@ def fitted(network: ReversibleRNN, experience: Experience) -> ReversibleRNN:
     Returns:
         A network for the way back.
     """
-    state = torch.stack([experience.kept[k] for k in range(experience.n_steps + 1)], 1)
+    state = experience.states
     half, rate = network.n_units // 2, network.rate(state)
     alpha = network.alpha.expand(network.n_units)
     current = (state[:, 1:] - (1 - alpha) * state[:, :-1]) / alpha

@@ -45,6 +45,11 @@ class Experience(NamedTuple):
         """Number of steps."""
         return self.inputs.shape[1]
 
+    @property
+    def states(self) -> Float[Tensor, "batch time+1 unit"]:
+        """All states, where all were kept."""
+        return torch.stack([self.kept[k] for k in range(self.n_steps + 1)], 1)
+
     def noise(
         self, network: AbstractNetwork, first: int, stop: int
     ) -> Float[Tensor, "batch time unit"] | None:
@@ -151,7 +156,7 @@ class Stored(AbstractSource):
 
     @override
     def replay(self, network: AbstractNetwork, experience: Experience) -> Replayed:
-        state = torch.stack([experience.kept[k] for k in range(experience.n_steps + 1)], 1)
+        state = experience.states
         nothing = state.new_zeros(state.shape[:2])
         return Replayed(
             experience.inputs,
