@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writing, and reading that notices damage."""
+"""Formats of files: atomic writing, and reading that notices damage."""
 
 __all__ = [
     "CorruptFile",
@@ -17,156 +17,27 @@ __all__ = [
     "write_tree",
 ]
 
-import contextlib
-import errno
-import glob
 import io
 import json
 import math
-import os
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
 from torch import Tensor
 
+from neurornn._files import CorruptFile as CorruptFile
+from neurornn._files import StorageError as StorageError
+from neurornn._files import atomic_write as atomic_write
+from neurornn._files import make_folder as make_folder
+from neurornn._files import read_bytes
+from neurornn._files import remove as remove
 from neurornn._netcdf import to_netcdf
 from neurornn._seal import seal, unseal
 
-_ADVICE: Final = {
-    errno.ENOSPC: "The disk is full. Free some space, or choose another folder.",
-    errno.EDQUOT: "Your disk quota is used up. Free some space, or choose another folder.",
-    errno.EFBIG: "The file is larger than this file system or your limits allow. Choose another folder.",
-    errno.EROFS: "The file system is read-only. Choose a folder that can be written.",
-    errno.EACCES: "You have no permission there. Choose another folder, or change its permissions.",
-    errno.EPERM: "You have no permission there. Choose another folder, or change its permissions.",
-    errno.ENOENT: "The folder does not exist. Create it first.",
-    errno.ENOTDIR: "A part of the path is a file and not a folder. Choose another path.",
-    errno.EEXIST: "A file is already there. Choose another path.",
-    errno.EISDIR: "A folder is already there. Choose another path.",
-}
-
-
-class StorageError(OSError):
-    """A file or folder could not be written or read.
-
-    Args:
-        path: The file or folder.
-        error: What the system said.
-        action: What was tried, for instance ``"write"``.
-
-    Attributes:
-        path: The file or folder.
-        reason: What the system said.
-        advice: What to do about it.
-    """
-
-    def __init__(self, path: Path, error: OSError, action: str = "write") -> None:
-        self.path = path
-        self.reason = error.strerror or str(error)
-        self.advice = _ADVICE.get(error.errno or 0, "Check the disk and the path.")
-        kept = " The file that is there is whole." if action == "write" and path.is_file() else ""
-        super().__init__(f"Cannot {action} '{path}': {self.reason}. {self.advice}{kept}")
-        self.errno = error.errno
-
-
-class CorruptFile(ValueError):
-    """A file does not hold what was once written to it.
-
-    Args:
-        path: The file.
-        reason: What is wrong with it.
-        advice: What to do about it.
-
-    Attributes:
-        path: The file.
-        reason: What is wrong with it.
-        advice: What to do about it.
-    """
-
-    def __init__(
-        self, path: Path, reason: str, advice: str = "Restore it from a copy, or make it again."
-    ) -> None:
-        self.path, self.reason, self.advice = path, reason, advice
-        super().__init__(f"'{path}' is damaged: {reason}. {advice}")
-
-
-def atomic_write(
-    path: str | Path, content: bytes | Callable[[Path], None], *, before: Callable[[], None] | None = None
-) -> None:
-    """Write a file so that at every moment the old or the new one is there, whole.
-
-    The content goes to a temporary file in the same folder, is flushed to the disk and renamed. What a killed
-    process left behind is removed by the next write of the same file.
-
-    Args:
-        path: File to write.
-        content: Its bytes, or a function that writes them to the path it is given.
-        before: Called when the new content is safe on the disk and before it takes the place of the old.
-
-    Raises:
-        StorageError: If it cannot be written. Nothing is left behind and a file that was there stays.
-
-    Examples:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "note.txt"
-        >>> atomic_write(path, b"whole")
-        >>> path.read_bytes(), [each.name for each in path.parent.iterdir()]
-        (b'whole', ['note.txt'])
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_native_id()}.part")
-    try:
-        try:
-            _remove_leftovers(path)
-            if callable(content):
-                content(temporary)
-            else:
-                temporary.write_bytes(content)
-            with temporary.open("r+b") as file:
-                os.fsync(file.fileno())
-            if before is not None:
-                before()
-            os.replace(temporary, path)
-            _sync_folder(path.parent)
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(path, error) from error
-
-
-def make_folder(path: str | Path) -> None:
-    """Create a folder and its parents if they are not there.
-
-    Args:
-        path: Folder.
-
-    Raises:
-        StorageError: If it cannot be created.
-    """
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(Path(path), error, "create the folder") from error
-
-
-def remove(path: str | Path) -> None:
-    """Remove a file if it is there.
-
-    Args:
-        path: File.
-
-    Raises:
-        StorageError: If it cannot be removed.
-    """
-    try:
-        Path(path).unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(Path(path), error, "remove") from error
+_T = TypeVar("_T")
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -203,7 +74,7 @@ def read_json(path: str | Path) -> Any:  # noqa: ANN401
     """
     path = Path(path)
     try:
-        return json.loads(_read(path).decode(), parse_constant=_refuse_constant)
+        return json.loads(read_bytes(path).decode(), parse_constant=_refuse_constant)
     except ValueError as error:
         raise CorruptFile(path, f"it is not valid JSON ({error})") from error
 
@@ -230,12 +101,7 @@ def read_dataset(path: str | Path) -> xr.Dataset:
     Raises:
         CorruptFile: If it is truncated, fails a checksum or is not netCDF.
     """
-    path = Path(path)
-    content = io.BytesIO(_read(path))
-    try:
-        return xr.load_dataset(content, engine="h5netcdf")
-    except Exception as error:  # whatever HDF5 and xarray make of arbitrary bytes
-        raise CorruptFile(path, f"it is not a readable netCDF file ({error})") from error
+    return _opened(path, lambda content: xr.load_dataset(content, engine="h5netcdf"))
 
 
 def write_tree(path: str | Path, tree: xr.DataTree) -> None:
@@ -260,15 +126,7 @@ def read_tree(path: str | Path) -> xr.DataTree:
     Raises:
         CorruptFile: If it is truncated, fails a checksum or is not netCDF.
     """
-    path = Path(path)
-    content = io.BytesIO(_read(path))
-    try:
-        with xr.open_datatree(content, engine="h5netcdf") as tree:
-            # one by one, as DataTree.load passes over a variable that has the name of a group
-            nodes = {node.path: node.to_dataset(inherit=False).load() for node in tree.subtree}
-        return xr.DataTree.from_dict(nodes)
-    except Exception as error:  # as above
-        raise CorruptFile(path, f"it is not a readable netCDF file ({error})") from error
+    return _opened(path, _loaded_tree)
 
 
 def write_tensors(
@@ -305,54 +163,28 @@ def read_tensors(path: str | Path, *, sealed: bool = True) -> tuple[dict[str, Te
         CorruptFile: If a single bit of the file is not what was written.
     """
     path = Path(path)
-    content = _read(path)
+    content = read_bytes(path)
     try:
         return unseal(content, strict=sealed)
     except ValueError as error:
         raise CorruptFile(path, str(error)) from error
 
 
-def _read(path: Path) -> bytes:
+def _opened(path: str | Path, load: Callable[[io.BytesIO], _T]) -> _T:
+    """The content of a netCDF file."""
+    path = Path(path)
+    content = io.BytesIO(read_bytes(path))
     try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise FileNotFoundError(errno.ENOENT, "There is no such file", str(path)) from error
-    except OSError as error:
-        raise StorageError(path, error, "read") from error
+        return load(content)
+    except Exception as error:  # whatever HDF5 and xarray make of arbitrary bytes
+        raise CorruptFile(path, f"it is not a readable netCDF file ({error})") from error
 
 
-def _remove_leftovers(path: Path) -> None:
-    """Remove temporary files of processes that no longer run."""
-    for each in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        pid = each.name.removeprefix(f".{path.name}.").split(".")[0]
-        if pid.isdecimal() and not _runs(int(pid)):
-            each.unlink(missing_ok=True)
-
-
-def _runs(pid: int) -> bool:
-    if os.name != "posix":  # elsewhere signal 0 is not a harmless question
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the renaming itself durable, where the system can."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(handle)
+def _loaded_tree(content: io.BytesIO) -> xr.DataTree:
+    with xr.open_datatree(content, engine="h5netcdf") as tree:
+        # one by one, as DataTree.load passes over a variable that has the name of a group
+        nodes = {node.path: node.to_dataset(inherit=False).load() for node in tree.subtree}
+    return xr.DataTree.from_dict(nodes)
 
 
 def _refuse_constant(name: str) -> float:
