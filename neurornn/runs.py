@@ -13,6 +13,7 @@ import xarray as xr
 
 from neurornn import storage
 from neurornn._environment import environment
+from neurornn._run_files import RunFiles
 from neurornn.config import differences, network_from_config, network_to_config
 from neurornn.networks import AbstractNetwork
 
@@ -22,7 +23,7 @@ _WEIGHTS: Final = "neurornn.Weights/1"
 
 @final
 @dataclass(frozen=True, eq=False)
-class Run:
+class Run(RunFiles):
     """A run folder. Every file in it is written atomically, and none is ever a pickle.
 
     ============================  =========================================================
@@ -53,7 +54,6 @@ class Run:
         True
     """
 
-    path: Path
     config: Mapping[str, Any]
 
     @classmethod
@@ -122,51 +122,6 @@ class Run:
                 "that wrote it; its environment.json says which."
             )
         return cls(path, config)
-
-    @property
-    def config_path(self) -> Path:
-        """``config.json``."""
-        return self.path / "config.json"
-
-    @property
-    def environment_path(self) -> Path:
-        """``environment.json``."""
-        return self.path / "environment.json"
-
-    @property
-    def checkpoint_path(self) -> Path:
-        """``checkpoint.safetensors``."""
-        return self.path / "checkpoint.safetensors"
-
-    @property
-    def weights_path(self) -> Path:
-        """``weights.safetensors``."""
-        return self.path / "weights.safetensors"
-
-    @property
-    def history_path(self) -> Path:
-        """``history.nc``."""
-        return self.path / "history.nc"
-
-    @property
-    def trials_path(self) -> Path:
-        """``trials.nc``."""
-        return self.path / "trials.nc"
-
-    @property
-    def analysis_path(self) -> Path:
-        """``analysis.nc``."""
-        return self.path / "analysis.nc"
-
-    @property
-    def metrics_path(self) -> Path:
-        """``metrics.json``."""
-        return self.path / "metrics.json"
-
-    @property
-    def report_path(self) -> Path:
-        """``report.html``."""
-        return self.path / "report.html"
 
     def save_weights(self, network: AbstractNetwork) -> None:
         """Write the weights, raw and effective.
