@@ -1,6 +1,6 @@
 """The state of a training between two steps, and the moves that change it."""
 
-__all__ = ["Diverged", "Session", "TrainingTask"]
+__all__ = ["Diverged", "Session"]
 
 import contextlib
 import math
@@ -8,15 +8,15 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurornn._record import Plan, Record, StopReason
 from neurornn._threads import single_threaded
+from neurornn._training_setup import TrainingTask, check_fit, check_whole_steps, describe_optimizer
 from neurornn.checkpoint import Checkpoint, check_settings, load_checkpoint, save_checkpoint
 from neurornn.config import describe
 from neurornn.networks import AbstractNetwork
@@ -24,43 +24,8 @@ from neurornn.objective import Objective
 from neurornn.random import derive_seed, torch_generator
 from neurornn.rules import AbstractRule
 from neurornn.storage import make_folder
-from neurornn.trials import Trials
 
 _EXPLODED: Final = 1e6  # times the first loss, or times 1 if that is smaller
-
-
-class TrainingTask(Protocol):
-    """What training needs of a task; every task of the package has it."""
-
-    @property
-    def name(self) -> str:
-        """Versioned name."""
-
-    @property
-    def dt(self) -> float:
-        """Time step in ms."""
-
-    @property
-    def n_inputs(self) -> int:
-        """Number of input channels."""
-
-    @property
-    def n_outputs(self) -> int:
-        """Number of output channels."""
-
-    @property
-    def n_conditions(self) -> int:
-        """Number of conditions a balanced batch visits."""
-
-    @property
-    def supports_balanced(self) -> bool:
-        """Whether ``sample(balanced=True)`` works."""
-
-    def sample(self, n_trials: int, *, seed: int, first: int = 0, balanced: bool = False) -> Trials:
-        """Trials ``first`` to ``first + n_trials - 1`` of a seed, whatever batch they are drawn in."""
-
-    def performance(self, trials: Trials, output: Tensor) -> NDArray[np.float64]:
-        """How well each trial was done, between 0 and 1; NaN where there is nothing to get right."""
 
 
 class Diverged(Exception):
@@ -84,11 +49,11 @@ class Session:
         plan: Plan,
         path: Path | None,
     ) -> None:
-        _check_fit(network, task)
+        check_fit(network, task)
         if optimizer is None:
             optimizer = rule.optimizer(network)
         if rule.finished:
-            _check_whole_steps(rule, optimizer, plan)
+            check_whole_steps(rule, optimizer, plan)
         self.network, self.task, self.rule, self.objective = network, task, rule.for_task(task), objective
         self.optimizer, self.plan, self.path = optimizer, plan, path
         self.parameters: list[nn.Parameter] = [
@@ -100,7 +65,7 @@ class Session:
             "task": describe(task),
             "rule": describe(rule),
             "objective": describe(objective),
-            "optimizer": _describe_optimizer(network, optimizer),
+            "optimizer": describe_optimizer(network, optimizer),
             **{
                 name: getattr(plan, name)
                 for name in ("batch_size", "seed", "clip_norm", "validate_every", "n_validation")
@@ -268,58 +233,6 @@ class Session:
             raise Diverged(step, loss, f"the norm of the gradient is {norm} (the loss is {loss:.4g})")
         if loss > _EXPLODED * max(1.0, first):
             raise Diverged(step, loss, f"the {what} is {loss:.4g} and was {first:.4g} in the first step")
-
-
-def _check_fit(network: AbstractNetwork, task: TrainingTask) -> None:
-    for name, kind in (("n_inputs", "input"), ("n_outputs", "output")):
-        wanted, got = getattr(task, name), getattr(network, name)
-        if wanted != got:
-            raise ValueError(
-                f"Task '{task.name}' has {wanted} {kind} channels but the network was built with {name}={got}. "
-                f"Build it with {name}=task.{name}."
-            )
-    if not math.isclose(task.dt, network.dt, rel_tol=1e-6):
-        raise ValueError(
-            f"Task '{task.name}' steps by dt={task.dt:g} ms but the network by dt={network.dt:g} ms. Make the task "
-            f"with dt={network.dt:g}, or use network.rescale_dt({task.dt:g})."
-        )
-
-
-def _check_whole_steps(rule: AbstractRule, optimizer: torch.optim.Optimizer, plan: Plan) -> None:
-    """A rule that leaves whole changes of the weights in ``.grad`` wants them subtracted as they are."""
-    name = type(rule).__name__
-    plain = {"lr": 1.0, "momentum": 0.0, "weight_decay": 0.0, "maximize": False}
-    if not isinstance(optimizer, torch.optim.SGD) or any(
-        group[key] != value for group in optimizer.param_groups for key, value in plain.items()
-    ):
-        raise ValueError(
-            f"{name} finds whole changes of the weights, not directions to follow: only plain gradient descent with rate 1 "
-            f"makes them. Leave the optimiser out, or use torch.optim.SGD(parameters, lr=1.0): got {optimizer!r}."
-        )
-    if plan.clip_norm is not None:
-        raise ValueError(
-            f"{name} finds whole changes of the weights, and clipping would cut them short. Leave clip_norm out, or pass "
-            f"None: got {plan.clip_norm}."
-        )
-
-
-def _describe_optimizer(network: AbstractNetwork, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    if isinstance(optimizer, torch.optim.LBFGS):
-        raise ValueError(
-            "LBFGS asks for several gradients in a step, which training does not give. Use torch.optim.Adam or SGD."
-        )
-    names = {id(parameter): name for name, parameter in network.named_parameters()}
-    groups = []
-    for group in optimizer.param_groups:
-        strangers = sum(id(each) not in names for each in group["params"])
-        if strangers:
-            raise ValueError(
-                f"The optimiser holds {strangers} parameters that do not belong to the network. Build it with "
-                "network.parameters() of the network that is trained."
-            )
-        options = {key: describe(value) for key, value in group.items() if key != "params"}
-        groups.append({**options, "parameters": [names[id(each)] for each in group["params"]]})
-    return {"type": describe(type(optimizer)), "groups": groups}
 
 
 @contextlib.contextmanager

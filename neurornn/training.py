@@ -13,7 +13,7 @@ import xarray as xr
 
 from neurornn._record import Plan, StopReason
 from neurornn._session import Diverged, Session
-from neurornn._session import TrainingTask as TrainingTask
+from neurornn._training_setup import TrainingTask as TrainingTask
 from neurornn.networks import AbstractNetwork
 from neurornn.objective import Objective
 from neurornn.rules import BPTT, AbstractRule
