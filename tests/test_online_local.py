@@ -186,5 +186,5 @@ def test_feedback_of_another_shape_is_refused():
 
 @pytest.mark.parametrize("kappa", [-0.1, 1.0])
 def test_a_read_out_that_never_forgets_is_refused(kappa):
-    with pytest.raises(ValueError, match=rf"in a step, in \[0, 1\): got {kappa}"):
+    with pytest.raises(ValueError, match=rf"kappa must lie in \[0, 1\): got {kappa}"):
         OnlineEProp(kappa=kappa)

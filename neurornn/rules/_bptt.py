@@ -13,7 +13,7 @@ from typing_extensions import override
 from neurornn._threads import single_threaded
 from neurornn.networks import CTRNN, AbstractNetwork, Trajectory
 from neurornn.objective import Objective
-from neurornn.rules._checks import check_steps
+from neurornn.rules._checks import check_steps, fitting
 from neurornn.rules._hand_over import penalise
 from neurornn.rules._recording import Recording
 from neurornn.rules._recursion import propagate
@@ -60,8 +60,7 @@ class BPTT(AbstractReverseRule):
         objective: Objective = Objective(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        network.check_trials(trials)
-        trials = trials.to(next(network.parameters()))
+        trials = fitting(network, trials)
         with single_threaded():
             run = network.outputs(
                 trials.inputs,
@@ -126,9 +125,8 @@ class TruncatedBPTT(AbstractReverseRule):
         objective: Objective = Objective(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        network.check_trials(trials)
+        trials = fitting(network, trials)
         self._check_length(trials.n_steps, f" ({trials.n_steps * trials.info.dt:g} ms)")
-        trials = trials.to(next(network.parameters()))
         key = None if network.sigma_rec == 0 else network.noise_key(generator)
         with single_threaded():
             return self._blocks(network, trials, objective, key)

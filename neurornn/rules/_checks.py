@@ -1,6 +1,15 @@
 """What rules refuse before they do anything."""
 
-__all__ = ["check_positive", "check_size", "check_steps", "explicit", "leaky", "leaky_only"]
+__all__ = [
+    "check_decay",
+    "check_positive",
+    "check_size",
+    "check_steps",
+    "explicit",
+    "fitting",
+    "leaky",
+    "leaky_only",
+]
 
 import math
 from typing import cast
@@ -10,6 +19,7 @@ import torch
 
 from neurornn.networks import CTRNN, AbstractNetwork
 from neurornn.rules._base import AbstractRule
+from neurornn.trials import Trials
 
 
 def leaky(rule: AbstractRule, network: AbstractNetwork) -> CTRNN:
@@ -51,6 +61,20 @@ def leaky_only(rule: AbstractRule, network: AbstractNetwork) -> CTRNN:
             f"{type(rule).__name__} is derived for the leaky network CTRNN: got a {type(network).__name__}. Use rules.BPTT()."
         )
     return network
+
+
+def fitting(network: AbstractNetwork, trials: Trials) -> Trials:
+    """Refuse trials that do not suit a network, and bring others to its type and device.
+
+    Args:
+        network: The network.
+        trials: The trials.
+
+    Returns:
+        The trials.
+    """
+    network.check_trials(trials)
+    return trials.to(next(network.parameters()))
 
 
 def explicit(rule: AbstractRule, what: str, generator: torch.Generator | None) -> torch.Generator:
@@ -115,3 +139,19 @@ def check_steps(name: str, value: int, otherwise: str = "") -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{name} must be a whole number of steps, at least 1{otherwise}: got {value!r}.")
+
+
+def check_decay(name: str, value: float) -> None:
+    """Refuse a share that cannot be what is kept in a step.
+
+    Args:
+        name: What it is called.
+        value: The share.
+
+    Raises:
+        ValueError: If it lies outside [0, 1).
+    """
+    if not 0 <= value < 1:
+        raise ValueError(
+            f"{name} must lie in [0, 1): got {value}. It is what is kept in a step, exp(-dt/tau) for a time constant tau."
+        )

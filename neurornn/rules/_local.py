@@ -16,7 +16,7 @@ from neurornn._threads import single_threaded
 from neurornn.kernels import Credit, DiagonalHop, FixedHop, NoHop
 from neurornn.networks import CTRNN, AbstractNetwork
 from neurornn.objective import Objective
-from neurornn.rules._checks import check_size, leaky
+from neurornn.rules._checks import check_decay, check_size, fitting, leaky
 from neurornn.rules._feedback import AbstractFeedback, Random, Symmetric, random_matrix
 from neurornn.rules._recording import Recording
 from neurornn.rules._recursion import propagate
@@ -65,8 +65,7 @@ class AbstractLocalRule(AbstractFeedbackRule):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         network, memory = leaky(self, network), self.memory(network)
-        network.check_trials(trials)
-        trials = trials.to(next(network.parameters()))
+        trials = fitting(network, trials)
         credit = Credit(self.hop(network), self.feedback.matrix(network, memory))
         with single_threaded(), self.feedback.learning(network, memory):
             run = network.outputs(
@@ -161,10 +160,7 @@ class EProp(AbstractLocalRule):
     @override
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.kappa < 1:
-            raise ValueError(
-                f"kappa must lie in [0, 1): got {self.kappa}. It is exp(-dt/tau) of a read-out with time constant tau."
-            )
+        check_decay("kappa", self.kappa)
 
     @override
     def hop(self, network: CTRNN) -> Hop:

@@ -18,7 +18,7 @@ from neurornn.kernels import Circuit
 from neurornn.networks import CTRNN, AbstractNetwork, Trajectory
 from neurornn.objective import Objective
 from neurornn.rules._base import AbstractOnlineRule
-from neurornn.rules._checks import check_steps, explicit, leaky_only
+from neurornn.rules._checks import check_steps, explicit, fitting, leaky_only
 from neurornn.rules._hand_over import hand_over, penalise
 from neurornn.rules._recording import errors_of
 from neurornn.rules._steps import AbstractTraces, Columns, Setting, Step
@@ -64,8 +64,7 @@ class AbstractForwardRule(AbstractOnlineRule):
         generator: torch.Generator | None = None,
     ) -> Iterator[Tensor]:
         network = leaky_only(self, network)
-        network.check_trials(trials)
-        trials = trials.to(next(network.parameters()))
+        trials = fitting(network, trials)
         network.check_inputs(trials.inputs)
         if self._draws:
             generator = explicit(self, "random numbers", generator)

@@ -10,6 +10,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.networks import CTRNN, AbstractNetwork
+from neurornn.rules._checks import check_decay
 from neurornn.rules._feedback import AbstractFeedback, Random, Symmetric
 from neurornn.rules._footprint import check_fits
 from neurornn.rules._online import AbstractForwardRule
@@ -138,10 +139,7 @@ class OnlineEProp(AbstractOnlineLocalRule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.kappa < 1:
-            raise ValueError(
-                f"kappa is the fraction of its value that a read-out keeps in a step, in [0, 1): got {self.kappa}."
-            )
+        check_decay("kappa", self.kappa)
 
     @property
     @override

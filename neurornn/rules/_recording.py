@@ -12,6 +12,7 @@ from neurornn import kernels
 from neurornn._threads import single_threaded
 from neurornn.networks import CTRNN, Trajectory
 from neurornn.objective import Objective
+from neurornn.rules._checks import fitting
 from neurornn.trials import Trials
 
 
@@ -87,8 +88,7 @@ def record(
     Returns:
         The recording.
     """
-    network.check_trials(trials)
-    trials = trials.to(next(network.parameters()))
+    trials = fitting(network, trials)
     xi = network.draw_noise(trials.n_trials, trials.n_steps, generator)
     with single_threaded(), torch.no_grad():
         run = network(trials.inputs, noise=xi)

@@ -18,7 +18,7 @@ from neurornn.networks import CTRNN, AbstractNetwork
 from neurornn.objective import Objective
 from neurornn.reward import AbstractReward
 from neurornn.rules._base import AbstractRule
-from neurornn.rules._checks import leaky
+from neurornn.rules._checks import fitting, leaky
 from neurornn.rules.perturbation._baselines import AbstractBaseline
 from neurornn.trials import Trials
 
@@ -83,8 +83,7 @@ class AbstractRewardRule(AbstractRule, ABC):
                 f"{type(self).__name__} learns from reward and never sees the loss of the objective. Put it into the reward, "
                 "reward=NegativeLoss(loss), and leave it out of the objective."
             )
-        known.check_trials(trials)
-        return known, trials.to(next(known.parameters()))
+        return known, fitting(known, trials)
 
     @property
     def signs(self) -> tuple[float, ...]:

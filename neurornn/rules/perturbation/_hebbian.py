@@ -18,7 +18,7 @@ from neurornn.objective import Objective
 from neurornn.random import derive_seed, uniform_array
 from neurornn.reward import AbstractReward, NegativeLoss
 from neurornn.rules._base import plain_descent
-from neurornn.rules._checks import check_size, explicit
+from neurornn.rules._checks import check_decay, check_size, explicit
 from neurornn.rules._hand_over import hand_over, penalise, product
 from neurornn.rules.perturbation._baselines import RunningMean
 from neurornn.rules.perturbation._explored import (
@@ -103,8 +103,7 @@ class RewardHebbian(AbstractRewardRule):
         super().__post_init__()
         for name in ("frequency", "amplitude", "learning_rate"):
             check_size(name, getattr(self, name))
-        if not 0 <= self.keep < 1:
-            raise ValueError(f"keep must lie in [0, 1): got {self.keep}.")
+        check_decay("keep", self.keep)
         if not isinstance(self.baseline, RunningMean):
             raise TypeError(f"The baseline of this rule is a RunningMean(...): got {self.baseline!r}.")
         if self.max_change is not None and not 0 < self.max_change < math.inf:

@@ -14,6 +14,7 @@ from neurornn._threads import single_threaded
 from neurornn.networks import CTRNN, AbstractNetwork, Outputs, ReversibleRNN, Trajectory
 from neurornn.objective import Objective
 from neurornn.rules._base import AbstractRule
+from neurornn.rules._checks import fitting
 from neurornn.rules._hand_over import penalise
 from neurornn.rules.replay._credit import AbstractCredit, ExactCredit
 from neurornn.rules.replay._leaky import fill_leaky
@@ -86,8 +87,7 @@ class Replay(AbstractRule):
     ) -> Tensor:
         pair = _replayable(network)
         self.source.check(network)
-        network.check_trials(trials)
-        trials = trials.to(next(network.parameters()))
+        trials = fitting(network, trials)
         with single_threaded():
             with torch.no_grad():
                 run, experience = _experience(
