@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from neurornn.networks import GatedMemory
+from neurornn.rules._hand_over import hand_over
 
 
 class Traces(NamedTuple):
@@ -131,11 +132,10 @@ class Tags(NamedTuple):
         """
         weight = -delta / len(delta)
         candidate, gate, readout = (torch.tensordot(weight, each, 1) for each in self)
-        for change, weights, bias in (
-            (candidate, network.W_candidate, network.b_candidate),
-            (gate_rate * gate, network.W_gate, network.b_gate),
-            (readout, network.W_out, network.bias_out),
-        ):
-            for parameter, part in ((weights, change[:, 1:]), (bias, change[:, 0])):
-                if parameter is not None and parameter.requires_grad:
-                    parameter.grad = part.clone() if parameter.grad is None else parameter.grad + part
+        changes = (
+            (network.W_candidate, network.b_candidate, candidate),
+            (network.W_gate, network.b_gate, gate_rate * gate),
+            (network.W_out, network.bias_out, readout),
+        )
+        hand_over([(weights, change[:, 1:]) for weights, _, change in changes])
+        hand_over([(bias, change[:, 0]) for _, bias, change in changes])
