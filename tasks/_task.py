@@ -2,40 +2,32 @@
 
 __all__ = ["AbstractTask"]
 
-import math
 import operator
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
-import torch
 import xarray as xr
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurornn._channels import write_channels
 from neurornn.analysis.behaviour import AbstractMeasure, MeanBy
 from neurornn.recipe import Recipe
 from neurornn.tasks._analyse import drawn, measured
-from neurornn.tasks._channels import laid_out
-from neurornn.tasks._draws import Split, TrialDraws
-from neurornn.tasks._epochs import Epochs
+from neurornn.tasks._draws import Split
 from neurornn.tasks._grid import grid_of
-from neurornn.tasks._held import Channel
-from neurornn.trials import TrialInfo, Trials
+from neurornn.tasks._maker import AbstractMaker
+from neurornn.trials import Trials
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_NOISE_TAU = 100.0  # ms: time constant of the unit in which sigma_in is expressed
-
 
 @dataclass(frozen=True, kw_only=True)
-class AbstractTask(ABC):
+class AbstractTask(AbstractMaker):
     r"""A task: its fields are its parameters, and a trial is a function of (task, seed, trial number).
 
     Input channels carry white noise of standard deviation
@@ -64,61 +56,6 @@ class AbstractTask(ABC):
 
     n_roundings: ClassVar[int] = 1
     """How many times rounded to ``dt`` an epoch may add up from: as many steps may it differ at another ``dt``."""
-
-    dt: float = 20.0
-    sigma_in: float = 0.0
-
-    def __post_init__(self) -> None:
-        for each in fields(self):
-            if isinstance(value := getattr(self, each.name), list):
-                object.__setattr__(self, each.name, tuple(value))
-        self._check_fields()
-        _ = self._probe
-
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """Versioned name, for instance ``"context-decision-v1"``; a plain class attribute will do."""
-
-    @property
-    @abstractmethod
-    def input_names(self) -> tuple[str, ...]:
-        """One name for each input channel."""
-
-    @property
-    @abstractmethod
-    def output_names(self) -> tuple[str, ...]:
-        """One name for each output channel."""
-
-    @property
-    def loss(self) -> Literal["squared_error", "cross_entropy"]:
-        """Loss the task is trained with unless the user says otherwise."""
-        return "squared_error"
-
-    @property
-    def n_inputs(self) -> int:
-        """Number of input channels."""
-        return len(self.input_names)
-
-    @property
-    def n_outputs(self) -> int:
-        """Number of output channels."""
-        return len(self.output_names)
-
-    @property
-    def condition_names(self) -> tuple[str, ...]:
-        """Conditions that ``sample`` lets you set."""
-        return tuple(self._probe.names)
-
-    @property
-    def factor_names(self) -> tuple[str, ...]:
-        """Conditions that span the grid of a balanced batch."""
-        return tuple(self._probe.factors)
-
-    @property
-    def n_conditions(self) -> int:
-        """Number of cells of the condition grid: a balanced batch of that size visits each once."""
-        return self._probe.n_cells
 
     @final
     def sample(
@@ -160,15 +97,7 @@ class AbstractTask(ABC):
             raise ValueError(
                 f"Task '{self.name}' has no balanced condition grid. Sample it with balanced=False."
             )
-        draws = TrialDraws(
-            seed,
-            first + np.arange(n_trials, dtype=np.int64),
-            dt=self.dt,
-            task=self.name,
-            split=split,
-            balanced=balanced,
-            conditions=conditions,
-        )
+        draws = self._draw(n_trials, seed, first, split, balanced=balanced, conditions=conditions)
         trials = self._generate(draws)
         draws.check_given(trials.conditions)
         return trials
@@ -298,85 +227,3 @@ class AbstractTask(ABC):
             The figure.
         """
         return drawn(self.measures, results)
-
-    @abstractmethod
-    def _generate(self, draws: TrialDraws) -> Trials:
-        """Make the trials of a batch from its random quantities, without a loop over trials or time."""
-
-    def _check_fields(self) -> None:
-        """Refuse parameters that make no sense; a subclass adds its own after calling this.
-
-        Raises:
-            ValueError: If one makes no sense.
-        """
-        if not (math.isfinite(self.dt) and self.dt > 0):
-            raise ValueError(f"dt must be a finite number of ms above 0: got {self.dt}.")
-        if not (math.isfinite(self.sigma_in) and self.sigma_in >= 0):
-            raise ValueError(f"sigma_in must be finite and at least 0: got {self.sigma_in}.")
-
-    def _assemble(
-        self,
-        draws: TrialDraws,
-        epochs: Epochs,
-        *,
-        inputs: Mapping[str, Channel],
-        targets: Mapping[str, Channel],
-        mask: NDArray[Any],
-        conditions: Mapping[str, NDArray[Any]] | None = None,
-        units: Mapping[str, str] | None = None,
-    ) -> Trials:
-        """Put channels together, add the input noise, and blank the padding.
-
-        Args:
-            draws: Random quantities; what was drawn becomes a condition.
-            epochs: Epochs.
-            inputs: Input channels in the order of ``input_names``, each ``(batch, time)``, or a block of several
-                channels ``(batch, time, channel)``. What broadcasts to that is enough.
-            targets: Target channels, likewise.
-            mask: Weight of each step, ``(batch, time)``.
-            conditions: Conditions that follow from the drawn ones.
-            units: Their units.
-
-        Returns:
-            The trials.
-        """
-        noise = draws.noise("input noise", self._noise_scale, epochs.n_steps, self.n_inputs)
-        blocks = (
-            laid_out("input", inputs, self.input_names, epochs),
-            laid_out("target", targets, self.output_names, epochs),
-            laid_out("mask", {"mask": mask}, ("mask",), epochs),
-        )
-        write_channels(blocks, noise, epochs.total if epochs.padded else None)
-        u, y, weight = (each.out for each in blocks)
-        return Trials(
-            inputs=torch.from_numpy(u),
-            targets=torch.from_numpy(y),
-            mask=torch.from_numpy(weight[..., 0]),
-            conditions={**draws.conditions, **(conditions or {})},
-            epochs=epochs.bounds,
-            info=self._info(draws, units),
-        )
-
-    @property
-    def _noise_scale(self) -> float:
-        """Standard deviation of the input noise in one step."""
-        return self.sigma_in * math.sqrt(2 * _NOISE_TAU / self.dt)
-
-    def _info(self, draws: TrialDraws, units: Mapping[str, str] | None = None) -> TrialInfo:
-        """What the trials say about themselves; ``units`` are those of conditions that follow from the drawn ones."""
-        return TrialInfo(
-            task=self.name,
-            dt=float(self.dt),
-            seed=draws.seed,
-            input_names=self.input_names,
-            output_names=self.output_names,
-            loss=self.loss,
-            units={**draws.units, **(units or {})},
-        )
-
-    @cached_property
-    def _probe(self) -> TrialDraws:
-        """The draws of one trial: which conditions there are, and that a trial can be made at all."""
-        draws = TrialDraws(0, np.zeros(1, dtype=np.int64), dt=self.dt, task=self.name)
-        self._generate(draws)
-        return draws

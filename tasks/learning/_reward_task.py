@@ -112,14 +112,7 @@ class AbstractRewardTask(AbstractTask, ABC):
             raise ValueError(
                 f"play needs n_episodes >= 1 and first >= 0: got n_episodes={n_episodes}, first={first}."
             )
-        draws = TrialDraws(
-            seed,
-            first + np.arange(n_episodes, dtype=np.int64),
-            dt=self.dt,
-            task=self.name,
-            split=split,
-            conditions=conditions,
-        )
+        draws = self._draw(n_episodes, seed, first, split, conditions=conditions)
         environment = self.environment(draws)
         draws.check_given()
         return environment

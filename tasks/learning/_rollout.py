@@ -13,7 +13,6 @@ from torch import Tensor
 from neurornn.networks import AbstractNetwork
 from neurornn.random import counter_uniform, derive_seed, normal_traces, torch_generator
 from neurornn.tasks._draws import Split
-from neurornn.tasks._task import _NOISE_TAU
 from neurornn.tasks.learning._reward_task import AbstractRewardTask
 
 
@@ -130,7 +129,7 @@ def _input_noise(
         return None
     key = derive_seed(seed, "rollout input noise", task.name)
     noise = normal_traces(key, first, n_episodes, task.n_inputs, n_steps).transpose(0, 2, 1)
-    return torch.from_numpy(noise * np.float32(task.sigma_in * math.sqrt(2 * _NOISE_TAU / task.dt)))
+    return torch.from_numpy(noise * np.float32(task._noise_scale))
 
 
 def _probabilities(d: NDArray[np.float64], temperature: float | None) -> NDArray[np.float64]:
