@@ -20,7 +20,7 @@ from neurornn.objective import Objective
 from neurornn.rules._base import AbstractOnlineRule
 from neurornn.rules._checks import check_steps, explicit, fitting, leaky_only
 from neurornn.rules._hand_over import hand_over, penalise
-from neurornn.rules._recording import errors_of
+from neurornn.rules._recording import errors_of, placed_noise
 from neurornn.rules._steps import AbstractTraces, Columns, Setting, Step
 from neurornn.trials import Trials
 
@@ -191,10 +191,7 @@ class _Run:
             return None, None
         noise = kernels.Noise(network.sigma_rec, network.noise, self.key, first_step=first)
         numbers = noise.numbers(self.trials.n_trials, stop - first, network.n_units, self.state)
-        inside, outside = noise.scales(circuit.alpha, circuit.form)
-        if circuit.form == "rate" and noise.place == "input":
-            return inside * numbers, None
-        return None, outside * numbers
+        return placed_noise(network, circuit, numbers)
 
     def _hand_over(self, live: Circuit, gradient: Tensor, readout: Tensor, offset: Tensor) -> None:
         """Through the effective matrices to the parameters."""

@@ -1,6 +1,6 @@
 """What a run of a leaky network leaves behind for a backward recursion."""
 
-__all__ = ["Recording", "errors_of", "potentials", "record", "recorded"]
+__all__ = ["Recording", "errors_of", "placed_noise", "potentials", "record", "recorded"]
 
 from typing import NamedTuple
 
@@ -124,10 +124,7 @@ def recorded(
     """
     with torch.no_grad():
         circuit = network.circuit()
-        inside = outside = None
-        if xi is not None:
-            scales = kernels.Noise(network.sigma_rec, network.noise).scales(circuit.alpha, circuit.form)
-            inside, outside = (scale * xi for scale in scales)
+        inside, outside = placed_noise(network, circuit, xi)
         if circuit.form == "current":
             slope = circuit.activation.derivative(state)
         else:
@@ -136,6 +133,27 @@ def recorded(
                 potential += inside
             slope = torch.nn.functional.pad(circuit.activation.derivative(potential), (0, 0, 1, 0))
     return Recording(inputs, state, rate, slope, errors, direct, inside, outside, circuit, loss)
+
+
+def placed_noise(
+    network: CTRNN, circuit: kernels.Circuit, xi: Float[Tensor, "batch time unit"] | None
+) -> tuple[Float[Tensor, "batch time unit"] | None, Float[Tensor, "batch time unit"] | None]:
+    """Noise where it acts: inside the activation or on the state.
+
+    Args:
+        network: The network, which says how strong the noise is and where it enters.
+        circuit: Its circuit.
+        xi: Standard normal numbers, or None.
+
+    Returns:
+        Noise inside the activation and noise on the state, at most one of them.
+    """
+    if xi is None:
+        return None, None
+    inside, outside = kernels.Noise(network.sigma_rec, network.noise).scales(circuit.alpha, circuit.form)
+    if circuit.form == "rate" and network.noise == "input":
+        return inside * xi, None
+    return None, outside * xi
 
 
 def potentials(

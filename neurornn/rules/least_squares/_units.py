@@ -11,6 +11,7 @@ from torch import Tensor
 
 from neurornn import kernels
 from neurornn.networks import CTRNN
+from neurornn.rules._recording import placed_noise
 from neurornn.trials import Trials
 
 _BLOCK: Final = 256  # steps whose inputs are held at once
@@ -72,15 +73,12 @@ class Drive:
         for first in range(0, trials.n_steps, _BLOCK):
             inputs = trials.inputs[:, first : first + _BLOCK].transpose(0, 1)
             calm = torch.nn.functional.linear(inputs, circuit.W_in)
-            noisy, kicks = calm, None
+            xi = None
             if self.key is not None:
                 noise = kernels.Noise(self.network.sigma_rec, self.network.noise, self.key, first_step=first)
                 xi = noise.numbers(trials.n_trials, len(inputs), self.network.n_units, calm).transpose(0, 1)
-                inside, outside = noise.scales(circuit.alpha, circuit.form)
-                if circuit.form == "rate" and noise.place == "input":
-                    noisy = calm + inside * xi
-                else:
-                    kicks = outside * xi
+            inside, kicks = placed_noise(self.network, circuit, xi)
+            noisy = calm if inside is None else calm + inside
             for k in range(len(inputs)):
                 yield calm[k], noisy[k], None if kicks is None else kicks[k]
 

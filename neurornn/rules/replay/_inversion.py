@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from neurornn import kernels
 from neurornn.networks import CTRNN, AbstractNetwork, ReversibleRNN
+from neurornn.rules._recording import placed_noise
 from neurornn.rules.replay._backwards import AbstractInversion, check_undoes
 from neurornn.rules.replay._fitted import fitted
 from neurornn.rules.replay._sources import Experience
@@ -63,12 +64,8 @@ class Inverted(AbstractInversion):
         network = cast(CTRNN, network)
         circuit, here, states = network.circuit(), final, []
         drive = torch.nn.functional.linear(inputs, circuit.W_in, circuit.bias)
-        kick = None
-        if noise is not None:
-            inside, outside = kernels.Noise(network.sigma_rec, network.noise).scales(
-                circuit.alpha, circuit.form
-            )
-            drive, kick = drive + inside * noise, outside * noise
+        inside, kick = placed_noise(network, circuit, noise)
+        drive = drive if inside is None else drive + inside
         for k in range(inputs.shape[1] - 1, -1, -1):
             here = self._undo(circuit, here if kick is None else here - kick[:, k], drive[:, k], here)
             states.append(here)
