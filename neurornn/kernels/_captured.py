@@ -5,7 +5,7 @@ included, and copies out what is to last, so nothing of an earlier call can be s
 same stretch is asked for a second time: lengths that never come again are not worth it.
 """
 
-__all__ = ["Captures", "CudaRecorder", "Recorder", "run_captured"]
+__all__ = ["Captures", "CudaRecorder", "Recorder", "lend"]
 
 import atexit
 import logging
@@ -13,61 +13,31 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Final, Protocol
 
 import torch
-from torch import Tensor
 from typing_extensions import override
 
 from neurornn.kernels._loops import Plan, Stretch
-from neurornn.kernels._node import run_loops
-from neurornn.kernels._problem import Circuit, Credit, Noise, Run
 
 _log = logging.getLogger(__name__)
 _SIZE: Final = 8  # recordings kept, the longest unused forgotten first
 _SEEN: Final = 256  # stretches remembered that were asked for once
 
 
-def run_captured(
-    circuit: Circuit,
-    inputs: Tensor,
-    start: Tensor,
-    noise: Noise | None,
-    credit: Credit,
-    *,
-    record: bool,
-    costs: bool,
-    checkpoint_every: int | None,
-) -> Run:
-    """A run on a CUDA device.
+def lend(plan: Plan, *, back: bool) -> AbstractContextManager[Stretch]:
+    """Where a run on a CUDA device has its stretches from: those of this process, recorded.
 
     Args:
-        circuit: The network, in single or double precision, all on one device.
-        inputs: Inputs ``(batch, time, input)``.
-        start: States before the first step ``(batch, unit)``.
-        noise: Recurrent noise, or None.
-        credit: How gradients are handed back.
-        record: Whether states and rates are wanted.
-        costs: Whether the sizes and squares of the rates are.
-        checkpoint_every: Keep no activity for the backward pass but the states so many steps apart, rounded up to
-            whole stretches, and compute the rest again.
+        plan: What a stretch is made of.
+        back: Whether this is the way back.
 
     Returns:
-        The run; every array is differentiable once, and twice through the reference.
+        A stretch for the body of a ``with``.
     """
-    return run_loops(
-        circuit,
-        inputs,
-        start,
-        noise,
-        credit,
-        record=record,
-        costs=costs,
-        checkpoint_every=checkpoint_every,
-        lend=_captures.lend,
-    )
+    return _captures.lend(plan, back=back)
 
 
 class Recorder(Protocol):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from neurornn.activations import activation as find_activation
-from neurornn.kernels._problem import Circuit, Credit, Noise, Run
+from neurornn.kernels._problem import Circuit, Credit, Noise, Request, Run
 from neurornn.kernels._reference import run_reference, run_segments
 
 if TYPE_CHECKING:
@@ -107,14 +107,15 @@ def run(
         path = Path("reference", "the gradient of the given noise is wanted")
     options: Any = {"record": record, "costs": costs, "checkpoint_every": checkpoint_every}
     if path.name == "captured":
-        from neurornn.kernels._captured import run_captured
+        from neurornn.kernels._captured import lend
+        from neurornn.kernels._node import run_loops
 
-        return run_captured(circuit, inputs, start, noise, credit, **options)
+        return run_loops(circuit, inputs, start, noise, credit, lend=lend, **options)
     if path.name == "compiled":
         from neurornn.kernels._cpu import prepare, run_compiled  # the compiler is slow to import
 
         prepare(inputs.dtype)
-        return run_compiled(circuit, inputs, start, noise, credit, **options)
+        return run_compiled(Request(circuit, noise, credit, **options), inputs, start)
     _say(path.reason)
     if checkpoint_every is not None:
         return run_segments(circuit, inputs, start, noise, credit, costs=costs, every=checkpoint_every)

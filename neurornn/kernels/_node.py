@@ -9,9 +9,9 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from neurornn.kernels._problem import Circuit, Credit, Noise, Run
+from neurornn.kernels._problem import Circuit, Credit, Noise, Run, run_of
 from neurornn.kernels._twice import differentiable, needs_graph
-from neurornn.kernels._unrolled import Arriving, Lender, Request, Unrolled, fresh
+from neurornn.kernels._unrolled import Arriving, CutRequest, Lender, Unrolled, fresh
 
 _NUMBERS: Final = 2**21  # of one tensor of a stretch, at most: a few megabytes
 _STEPS: Final = 512  # of a stretch, at most
@@ -50,35 +50,22 @@ def run_loops(
     """
     n_trials, n_steps, _ = inputs.shape
     size = max(1, n_trials * circuit.W_rec.shape[0])
-    request = Request(
+    request = CutRequest(
         circuit,
         noise,
         credit,
         record,
         costs,
         checkpoint_every,
-        torch.is_grad_enabled(),
-        lend,
-        min(n_steps, longest or max(1, min(_STEPS, _NUMBERS // size))),
+        lend=lend,
+        longest=min(n_steps, longest or max(1, min(_STEPS, _NUMBERS // size))),
     )
-    output, final, state, rate, mean = _Loop.apply(  # type: ignore[no-untyped-call]
-        request,
-        circuit.W_rec,
-        circuit.W_in,
-        circuit.bias,
-        circuit.W_out,
-        circuit.bias_out,
-        circuit.alpha.expand(circuit.W_rec.shape[0]),
-        inputs,
-        start,
-    )
-    sizes = (None, None) if mean is None else mean.unbind(-1)
-    return Run(output, final, state, state if rate is None else rate, *sizes)
+    return run_of(_Loop.apply(request, *request.tensors(inputs, start)))  # type: ignore[no-untyped-call]
 
 
 class _Loop(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, request: Request, *tensors: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+    def forward(ctx: Any, request: CutRequest, *tensors: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         ctx.set_materialize_grads(False)
         keep = request.watched and any(ctx.needs_input_grad)  # parameters ask for gradients under no_grad too
         loop = _unrolled(request, tensors, ctx.needs_input_grad[1:] if keep else None)
@@ -96,9 +83,7 @@ class _Loop(torch.autograd.Function):
         request, saved = ctx.request, ctx.saved_tensors
         tensors, activity = saved[:8], saved[9:]
         if needs_graph(gradients):
-            return None, *differentiable(
-                request.circuit, request.noise, request.credit, request.costs, tensors, gradients
-            )
+            return None, *differentiable(request, tensors, gradients)
         needed = ctx.needs_input_grad[1:]
         loop = _unrolled(request, tensors, needed)
         loop.starts, loop.kept = list(activity[: ctx.n_starts]), list(activity[ctx.n_starts :])
@@ -107,7 +92,7 @@ class _Loop(torch.autograd.Function):
         return None, *(each if wanted else None for each, wanted in zip(found, needed, strict=True))
 
 
-def _unrolled(request: Request, tensors: tuple[Tensor, ...], needed: tuple[bool, ...] | None) -> Unrolled:
+def _unrolled(request: CutRequest, tensors: tuple[Tensor, ...], needed: tuple[bool, ...] | None) -> Unrolled:
     *circuit, inputs, start = tensors
     return Unrolled(request, circuit, inputs, start, needed)
 

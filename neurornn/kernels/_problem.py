@@ -1,9 +1,22 @@
 """What the time loop is asked to do, in terms that every implementation of it shares."""
 
-__all__ = ["Circuit", "Credit", "DiagonalHop", "ExactHop", "FixedHop", "Hop", "NoHop", "Noise", "Run"]
+__all__ = [
+    "Circuit",
+    "Credit",
+    "DiagonalHop",
+    "ExactHop",
+    "FixedHop",
+    "Hop",
+    "NoHop",
+    "Noise",
+    "Request",
+    "Run",
+    "run_of",
+]
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, cast
 
 import torch
 from jaxtyping import Float
@@ -137,6 +150,42 @@ class Credit:
         return isinstance(self.hop, ExactHop) and self.feedback is None
 
 
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What a run is asked to do, and with which network.
+
+    Attributes:
+        circuit: The network.
+        noise: Recurrent noise, or None.
+        credit: How gradients are handed back.
+        record: Whether states and rates are wanted.
+        costs: Whether the sizes and squares of the rates are.
+        checkpoint_every: Keep no activity for the backward pass but the states so many steps apart, and compute the rest again.
+        watched: Whether autograd is watching.
+    """
+
+    circuit: Circuit
+    noise: Noise | None
+    credit: Credit = Credit()
+    record: bool = True
+    costs: bool = False
+    checkpoint_every: int | None = None
+    watched: bool = field(default_factory=torch.is_grad_enabled)
+
+    def tensors(self, inputs: Tensor, start: Tensor) -> tuple[Tensor | None, ...]:
+        """All that a run can be differentiated by.
+
+        Args:
+            inputs: Inputs ``(batch, time, input)``.
+            start: States before the first step ``(batch, unit)``.
+
+        Returns:
+            ``W_rec, W_in, bias, W_out, bias_out, alpha, inputs, start``, with one ``alpha`` for each unit.
+        """
+        W_rec, W_in, bias, W_out, bias_out, alpha, *_ = self.circuit
+        return W_rec, W_in, bias, W_out, bias_out, alpha.expand(W_rec.shape[0]), inputs, start
+
+
 class Run(NamedTuple):
     """What the time loop gives.
 
@@ -155,3 +204,18 @@ class Run(NamedTuple):
     rate: Tensor | None
     mean_abs_rate: Tensor | None
     mean_square_rate: Tensor | None
+
+
+def run_of(results: Sequence[Tensor | None]) -> Run:
+    """A run from what a node of the autograd graph gives.
+
+    Args:
+        results: Output, final state, states, rates unless they are the states, and the means of sizes and squares of the
+            rates, stacked last.
+
+    Returns:
+        The run.
+    """
+    output, final, state, rate, mean = results
+    sizes = (None, None) if mean is None else mean.unbind(-1)
+    return Run(cast(Tensor, output), cast(Tensor, final), state, state if rate is None else rate, *sizes)

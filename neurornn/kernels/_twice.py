@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from neurornn.kernels._problem import Circuit, Credit, Noise
+from neurornn.kernels._problem import Request
 from neurornn.kernels._reference import run_reference
 
 
@@ -30,20 +30,14 @@ def needs_graph(gradients: Sequence[Tensor | None]) -> bool:
 
 
 def differentiable(
-    circuit: Circuit,
-    noise: Noise | None,
-    credit: Credit,
-    costs: bool,
+    request: Request,
     tensors: Sequence[Tensor | None],
     gradients: Sequence[Tensor | None],
 ) -> list[Tensor | None]:
     """The gradients of a run as a graph, by running the reference.
 
     Args:
-        circuit: Activation and form of the network.
-        noise: Recurrent noise, or None.
-        credit: How gradients are handed back.
-        costs: Whether the sizes and squares of the rates were asked for.
+        request: What the run was asked to do; of its circuit activation and form alone count.
         tensors: ``W_rec, W_in, bias, W_out, bias_out, alpha, inputs, start``.
         gradients: What arrives at output, final state, states, rates and, stacked last, sizes and squares of the rates.
 
@@ -52,11 +46,11 @@ def differentiable(
     """
     with torch.enable_grad():
         W_rec, W_in, bias, W_out, bias_out, alpha, inputs, start = (cast(Tensor, each) for each in tensors)
-        again = circuit._replace(
+        again = request.circuit._replace(
             W_rec=W_rec, W_in=W_in, bias=bias, W_out=W_out, bias_out=bias_out, alpha=alpha
         )
-        run = run_reference(again, inputs, start, noise, credit, costs=costs)
-        mean = torch.stack([run.mean_abs_rate, run.mean_square_rate], -1) if costs else None  # type: ignore[list-item]
+        run = run_reference(again, inputs, start, request.noise, request.credit, costs=request.costs)
+        mean = torch.stack([run.mean_abs_rate, run.mean_square_rate], -1) if request.costs else None  # type: ignore[list-item]
         results = (run.output, run.final, run.state, run.rate, mean)
         pairs = [(y, g) for y, g in zip(results, gradients, strict=True) if y is not None and g is not None]
         wanted = [each for each in tensors if each is not None and each.requires_grad]

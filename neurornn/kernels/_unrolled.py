@@ -1,6 +1,6 @@
 """A run cut into stretches: what is carried from one to the next, forwards and back."""
 
-__all__ = ["Arriving", "Lender", "Request", "Unrolled", "fresh"]
+__all__ = ["Arriving", "CutRequest", "Lender", "Unrolled", "fresh"]
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from neurornn.kernels._device_noise import key_words
 from neurornn.kernels._loops import Backward, Plan, Stretch
-from neurornn.kernels._problem import Circuit, Credit, DiagonalHop, ExactHop, FixedHop, Noise
+from neurornn.kernels._problem import DiagonalHop, ExactHop, FixedHop, Request
 
 
 class Lender(Protocol):
@@ -42,29 +42,15 @@ def fresh(plan: Plan, *, back: bool) -> Iterator[Stretch]:
     yield Stretch(plan)
 
 
-@dataclass(frozen=True, eq=False)
-class Request:
-    """What a run is asked to do.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CutRequest(Request):
+    """A request, and how the run is cut into stretches.
 
     Attributes:
-        circuit: The network; its tensors are passed beside it.
-        noise: Recurrent noise, or None.
-        credit: How gradients are handed back.
-        record: Whether states and rates are wanted.
-        costs: Whether the sizes and squares of the rates are.
-        checkpoint_every: Steps between the states that are kept in place of the activity, or None.
-        watched: Whether autograd was watching.
         lend: Where stretches come from.
         longest: Steps of a stretch.
     """
 
-    circuit: Circuit
-    noise: Noise | None
-    credit: Credit
-    record: bool
-    costs: bool
-    checkpoint_every: int | None
-    watched: bool
     lend: Lender
     longest: int
 
@@ -96,7 +82,7 @@ class Unrolled:
 
     def __init__(
         self,
-        request: Request,
+        request: CutRequest,
         circuit: Sequence[Tensor | None],
         inputs: Tensor,
         start: Tensor,

@@ -10,66 +10,35 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurornn.kernels._cpu._engine import Arriving, Forward, Matrices
-from neurornn.kernels._problem import Circuit, Credit, DiagonalHop, ExactHop, FixedHop, Noise, Run
+from neurornn.kernels._problem import Credit, DiagonalHop, ExactHop, FixedHop, Request, Run, run_of
 from neurornn.kernels._twice import differentiable, needs_graph
 
-_Options = tuple[Circuit, Noise | None, Credit, bool, bool, int | None, bool]
 
-
-def run_compiled(
-    circuit: Circuit,
-    inputs: Tensor,
-    start: Tensor,
-    noise: Noise | None,
-    credit: Credit,
-    *,
-    record: bool,
-    costs: bool,
-    checkpoint_every: int | None,
-) -> Run:
+def run_compiled(request: Request, inputs: Tensor, start: Tensor) -> Run:
     """A run in compiled code.
 
     Args:
-        circuit: The network, in single or double precision on the CPU.
+        request: What is wanted, of a network in single or double precision on the CPU.
         inputs: Inputs ``(batch, time, input)``.
         start: States before the first step ``(batch, unit)``.
-        noise: Recurrent noise, or None.
-        credit: How gradients are handed back.
-        record: Whether states and rates are wanted.
-        costs: Whether the sizes and squares of the rates are.
-        checkpoint_every: Keep no activity for the backward pass but the states so many steps apart, and compute the rest again.
 
     Returns:
         The run; every array is differentiable once, and twice through the reference.
     """
-    alpha = circuit.alpha.expand(circuit.W_rec.shape[0])
-    options = (circuit, noise, credit, record, costs, checkpoint_every, torch.is_grad_enabled())
-    tensors = (
-        circuit.W_rec,
-        circuit.W_in,
-        circuit.bias,
-        circuit.W_out,
-        circuit.bias_out,
-        alpha,
-        inputs,
-        start,
-    )
-    output, final, state, rate, mean = _Loop.apply(options, *tensors)
-    sizes = (None, None) if mean is None else mean.unbind(-1)
-    return Run(output, final, state, state if rate is None else rate, *sizes)
+    return run_of(_Loop.apply(request, *request.tensors(inputs, start)))
 
 
 class _Loop(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, options: _Options, *tensors: Tensor | None) -> tuple[Tensor | None, ...]:
-        circuit, noise, _, record, costs, checkpoint_every, watched = options
+    def forward(ctx: Any, request: Request, *tensors: Tensor | None) -> tuple[Tensor | None, ...]:
+        circuit, noise = request.circuit, request.noise
         W_rec, W_in, bias, W_out, bias_out, alpha, inputs, start = (_array(each) for each in tensors)
         inside, outside = (
             (torch.zeros_like(tensors[5]),) * 2  # type: ignore[arg-type]
             if noise is None
             else noise.scales(tensors[5].detach(), circuit.form)  # type: ignore[union-attr]
         )
-        keep = watched and any(ctx.needs_input_grad)  # which say the same under no_grad
+        keep = request.watched and any(ctx.needs_input_grad)  # which say the same under no_grad
         run = Forward(
             Matrices(W_rec, W_in, bias, W_out, bias_out, alpha, inside.numpy(), outside.numpy()),
             circuit.form,
@@ -82,16 +51,16 @@ class _Loop(torch.autograd.Function):
             if noise.values is None
             else np.ascontiguousarray(_array(noise.values)),
             0 if noise is None else noise.first_step,
-            record=record,
-            costs=costs,
+            record=request.record,
+            costs=request.costs,
             keep=keep,
             states=ctx.needs_input_grad[6],
-            checkpoint_every=checkpoint_every,
+            checkpoint_every=request.checkpoint_every,
         )
         ctx.set_materialize_grads(False)
         n, kept = run.n_units, torch.from_numpy(run.kept)
         states = rates = None
-        if record:
+        if request.record:
             rates = torch.from_numpy(run.rates)[:, :, :n]
             states = rates if run.states is run.rates else kept[:, :, :n]
         results = (
@@ -99,22 +68,21 @@ class _Loop(torch.autograd.Function):
             torch.from_numpy(np.ascontiguousarray(run.final)),
             states,
             None if states is rates else rates,
-            torch.from_numpy(run.costs / n) if costs else None,
+            torch.from_numpy(run.costs / n) if request.costs else None,
         )
         if keep:  # torch refuses to go back if one of these was changed, and lets go of them afterwards
             ctx.save_for_backward(*tensors, kept, None if noise is None else noise.values)
             run.forget()
-            ctx.run, ctx.options = run, options
+            ctx.run, ctx.request = run, request
         return results
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         *tensors, kept, _ = ctx.saved_tensors
-        run = ctx.run
+        run, request = ctx.run, ctx.request
+        credit = request.credit
         if needs_graph(gradients):
-            circuit, noise, credit, _, costs, *_ = ctx.options
-            return None, *differentiable(circuit, noise, credit, costs, tensors, gradients)
-        credit = ctx.options[2]
+            return None, *differentiable(request, tensors, gradients)
         at_output, at_final, at_state, at_rate, at_mean = (_contiguous(each) for each in gradients)
         if at_mean is not None:
             at_mean = at_mean / run.n_units * np.array([1, 2], at_mean.dtype)

@@ -11,7 +11,7 @@ import torch
 
 from neurornn.activations import activation
 from neurornn.kernels._cpu._function import run_compiled
-from neurornn.kernels._problem import Circuit, Credit
+from neurornn.kernels._problem import Circuit, Request
 
 _PATIENCE: Final = 0.7  # seconds; reading the compiled code from disk takes a few hundredths
 _log = logging.getLogger("neurornn.kernels")
@@ -38,9 +38,7 @@ def prepare(dtype: torch.dtype) -> None:
         with torch.inference_mode(False), torch.enable_grad():
             one = torch.ones(1, 1, dtype=dtype, requires_grad=True)
             circuit = Circuit(one, one, None, one, None, one.detach()[0], activation("tanh"), "current")
-            run = run_compiled(
-                circuit, one[None], one, None, Credit(), record=False, costs=False, checkpoint_every=None
-            )
+            run = run_compiled(Request(circuit, None, record=False), one[None], one)
             torch.autograd.grad(run.output.sum(), one)
     finally:
         message.cancel()
