@@ -1,6 +1,12 @@
 """The contract of a learning rule."""
 
-__all__ = ["AbstractOnlineRule", "AbstractPiecewiseRule", "AbstractRule", "plain_descent"]
+__all__ = [
+    "AbstractFinishedRule",
+    "AbstractOnlineRule",
+    "AbstractPiecewiseRule",
+    "AbstractRule",
+    "plain_descent",
+]
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -129,6 +135,17 @@ class AbstractRule(ABC):
             Named tensors, nothing unless the rule says otherwise.
         """
         return {}
+
+
+class AbstractFinishedRule(AbstractRule):
+    """A rule that leaves no direction in ``.grad`` but the whole change of the weights."""
+
+    clip_norm: ClassVar[float | None] = None
+    finished: ClassVar[bool] = True
+
+    @override
+    def optimizer(self, network: AbstractNetwork) -> torch.optim.Optimizer:
+        return plain_descent(network)
 
 
 class AbstractPiecewiseRule(AbstractRule):

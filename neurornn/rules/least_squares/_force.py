@@ -3,7 +3,6 @@
 __all__ = ["FORCE"]
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from typing_extensions import override
 from neurornn._threads import single_threaded
 from neurornn.networks import CTRNN, AbstractNetwork, Outputs
 from neurornn.objective import Objective
-from neurornn.rules._base import AbstractRule, plain_descent
+from neurornn.rules._base import AbstractFinishedRule
 from neurornn.rules._checks import leaky_only
 from neurornn.rules._hand_over import hand_over
 from neurornn.rules.least_squares._checks import (
@@ -28,7 +27,7 @@ from neurornn.trials import Trials
 
 
 @dataclass(frozen=True)
-class FORCE(AbstractRule):
+class FORCE(AbstractFinishedRule):
     r"""First-order reduced and controlled error: recursive least squares on the read-out while the network runs.
 
     Every ``update_every`` steps, with the error :math:`e^-` before the update and :math:`P` the inverse correlation of all
@@ -72,9 +71,6 @@ class FORCE(AbstractRule):
         'steps done'
     """
 
-    finished: ClassVar[bool] = True
-    clip_norm: ClassVar[float | None] = None
-
     alpha: float = 1.0
     update_every: int = 1
     forgetting: float = 1.0
@@ -85,10 +81,6 @@ class FORCE(AbstractRule):
         every = self.update_every
         if isinstance(every, bool) or not isinstance(every, int | np.integer) or every < 1:
             raise ValueError(f"update_every must be a whole number of steps, at least 1: got {every!r}.")
-
-    @override
-    def optimizer(self, network: AbstractNetwork) -> torch.optim.Optimizer:
-        return plain_descent(network)
 
     @override
     def initial_memory(self, network: AbstractNetwork) -> dict[str, Tensor]:

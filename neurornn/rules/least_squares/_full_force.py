@@ -3,7 +3,7 @@
 __all__ = ["FullFORCE"]
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from neurornn._threads import single_threaded
 from neurornn.networks import CTRNN, AbstractNetwork, Outputs
 from neurornn.objective import Objective
 from neurornn.random import derive_seed, normal_array, torch_generator, uniform_array
-from neurornn.rules._base import AbstractRule, plain_descent
+from neurornn.rules._base import AbstractFinishedRule
 from neurornn.rules._checks import leaky_only
 from neurornn.rules._hand_over import hand_over
 from neurornn.rules.least_squares._checks import (
@@ -29,7 +29,7 @@ from neurornn.trials import Trials
 
 
 @dataclass(frozen=True)
-class FullFORCE(AbstractRule):
+class FullFORCE(AbstractFinishedRule):
     r"""Recursive least squares on every recurrent and read-out weight, with targets for every unit.
 
     A second network of as many units, with fixed random recurrent weights :math:`J_d \sim N(0, g^2/N)`, gets the inputs through the
@@ -76,9 +76,6 @@ class FullFORCE(AbstractRule):
         'steps done'
     """
 
-    finished: ClassVar[bool] = True
-    clip_norm: ClassVar[float | None] = None
-
     alpha: float = 1.0
     gain: float = 1.5
     scale: float = 1.0
@@ -99,10 +96,6 @@ class FullFORCE(AbstractRule):
             raise TypeError(
                 f"hint must be an object such as rules.Ramp('delay'), or None: got {self.hint!r}."
             )
-
-    @override
-    def optimizer(self, network: AbstractNetwork) -> torch.optim.Optimizer:
-        return plain_descent(network)
 
     @override
     def initial_memory(self, network: AbstractNetwork) -> dict[str, Tensor]:

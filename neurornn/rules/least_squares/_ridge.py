@@ -5,7 +5,6 @@ __all__ = ["RidgeReadout"]
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -15,7 +14,7 @@ from neurornn import kernels
 from neurornn._threads import single_threaded
 from neurornn.networks import CTRNN, AbstractNetwork, Outputs
 from neurornn.objective import Objective
-from neurornn.rules._base import AbstractRule, plain_descent
+from neurornn.rules._base import AbstractFinishedRule
 from neurornn.rules._checks import leaky_only
 from neurornn.rules._hand_over import hand_over
 from neurornn.rules.least_squares._checks import (
@@ -28,7 +27,7 @@ from neurornn.trials import Trials
 
 
 @dataclass(frozen=True)
-class RidgeReadout(AbstractRule):
+class RidgeReadout(AbstractFinishedRule):
     r"""Solve for the read-out and leave everything else as it is.
 
     .. math:: \min_{W_{out},\, b_{out}} \; \sum_k m_k \lVert W_{out}\, r_k + b_{out} - y_k \rVert^2 + \alpha \lVert W_{out} \rVert^2
@@ -65,9 +64,6 @@ class RidgeReadout(AbstractRule):
         True
     """
 
-    finished: ClassVar[bool] = True
-    clip_norm: ClassVar[float | None] = None
-
     alpha: float = 1e-6
     washout: int = 0
 
@@ -79,10 +75,6 @@ class RidgeReadout(AbstractRule):
             raise TypeError(f"washout must be a whole number of steps: got {self.washout!r}.") from None
         if isinstance(self.washout, bool) or washout < 0:
             raise ValueError(f"washout must be a number of steps, at least 0: got {self.washout!r}.")
-
-    @override
-    def optimizer(self, network: AbstractNetwork) -> torch.optim.Optimizer:
-        return plain_descent(network)
 
     @override
     def initial_memory(self, network: AbstractNetwork) -> dict[str, Tensor]:

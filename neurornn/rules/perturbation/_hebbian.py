@@ -4,7 +4,7 @@ __all__ = ["RewardHebbian"]
 
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar, cast
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -17,7 +17,7 @@ from neurornn.networks import CTRNN, AbstractNetwork
 from neurornn.objective import Objective
 from neurornn.random import derive_seed, uniform_array
 from neurornn.reward import AbstractReward, NegativeLoss
-from neurornn.rules._base import plain_descent
+from neurornn.rules._base import AbstractFinishedRule
 from neurornn.rules._checks import check_decay, check_size, explicit
 from neurornn.rules._hand_over import hand_over, penalise, product
 from neurornn.rules.perturbation._baselines import RunningMean
@@ -30,7 +30,7 @@ from neurornn.trials import Trials
 
 
 @dataclass(frozen=True)
-class RewardHebbian(AbstractRewardRule):
+class RewardHebbian(AbstractRewardRule, AbstractFinishedRule):
     r"""Reward-modulated Hebbian learning of the recurrent weights.
 
     .. math::
@@ -84,9 +84,6 @@ class RewardHebbian(AbstractRewardRule):
         (True, True)
     """
 
-    clip_norm: ClassVar[float | None] = None
-    finished: ClassVar[bool] = True
-
     reward: AbstractReward = field(default_factory=NegativeLoss)
     frequency: float = 0.003
     amplitude: float = 16 / 30
@@ -112,10 +109,6 @@ class RewardHebbian(AbstractRewardRule):
             raise ValueError(
                 f"n_first must be at least 0 and power an odd number, so that signs are kept: got {self.n_first} and {self.power}."
             )
-
-    @override
-    def optimizer(self, network: AbstractNetwork) -> torch.optim.Optimizer:
-        return plain_descent(network)
 
     @override
     def initial_memory(self, network: AbstractNetwork) -> dict[str, Tensor]:
