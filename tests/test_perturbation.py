@@ -279,6 +279,36 @@ def test_running_means_go_trial_by_trial_and_type_by_type():
     assert alone.tolist() == [7.0]  # nothing to compare with: nothing is learned
 
 
+@pytest.mark.parametrize(
+    "baseline",
+    [
+        rules.NoBaseline(),
+        rules.RunningMean(0.5),
+        rules.LeaveOneOut(),
+        rules.LeaveOneOut(("kind",)),
+        rules.Noiseless(),
+        rules.Antithetic(),
+    ],
+    ids=repr,
+)
+def test_no_trial_is_compared_with_itself(baseline):
+    """What depends on the exploration of the trial that it judges does not leave the mean of the gradient alone."""
+    reward, twin = torch.tensor([1.0, -2.0, 4.0, 0.5, 3.0]), torch.tensor([0.0, 1.0, -1.0, 2.0, 5.0])
+
+    def expected(own):
+        memory = baseline.initial_memory(torch.zeros(1))
+        baseline.expected(torch.zeros(5), twin, toy(5), memory)
+        return baseline.expected(own, twin, toy(5), memory)
+
+    for b in range(5):
+        other = reward.clone()
+        other[b] = 100.0
+        assert expected(other)[b] == expected(reward)[b]
+    pairs = (reward + twin) / 2
+    if isinstance(baseline, rules.Antithetic):
+        assert torch.allclose(expected(reward), (pairs.sum() - pairs) / 4)
+
+
 # weight perturbation
 
 
