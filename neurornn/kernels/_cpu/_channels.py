@@ -64,8 +64,10 @@ def written_channels(blocks: Sequence[Block], noise: Noise | None, ends: NDArray
     if noise is not None:
         nanoseconds += _DRAWN * blocks[0].out.size
 
+    pieces, drawn = (what, held, when, otherwise), (trials, scale, low, high)
+
     def work(first: int, last: int) -> None:
-        _write(outs, sizes, first, last, what, held, when, otherwise, trials, scale, low, high, stops)
+        _write(outs, sizes, first, last, pieces, drawn, stops)
 
     share(work, n_trials, nanoseconds, worth=_WORTH)
 
@@ -79,44 +81,20 @@ def _as_arrays(
 
 
 @compiled
-def _write(
-    outs: Any,
-    sizes: Any,
-    first: int,
-    last: int,
-    what: Any,
-    held: Any,
-    when: Any,
-    otherwise: Any,
-    trials: Any,
-    scale: Any,
-    low: Any,
-    high: Any,
-    stops: Any,
-) -> None:
-    _write_block(outs[0], 0, sizes, first, last, what, held, when, otherwise, trials, scale, low, high, stops)
-    none = trials[:0]
-    _write_block(outs[1], 1, sizes, first, last, what, held, when, otherwise, none, scale, low, high, stops)
-    _write_block(outs[2], 2, sizes, first, last, what, held, when, otherwise, none, scale, low, high, stops)
+def _write(outs: Any, sizes: Any, first: int, last: int, pieces: Any, drawn: Any, stops: Any) -> None:
+    trials, scale, low, high = drawn
+    silent = trials[:0], scale, low, high
+    _write_block(outs[0], 0, sizes, first, last, pieces, drawn, stops)
+    _write_block(outs[1], 1, sizes, first, last, pieces, silent, stops)
+    _write_block(outs[2], 2, sizes, first, last, pieces, silent, stops)
 
 
 @compiled
 def _write_block(
-    out: Any,
-    number: int,
-    sizes: Any,
-    first: int,
-    last: int,
-    what: Any,
-    held: Any,
-    when: Any,
-    otherwise: Any,
-    trials: Any,
-    scale: Any,
-    low: Any,
-    high: Any,
-    stops: Any,
+    out: Any, number: int, sizes: Any, first: int, last: int, pieces: Any, noise: Any, stops: Any
 ) -> None:
+    what, held, when, otherwise = pieces
+    trials, scale, low, high = noise
     # Whole numbers without a sign, and no slices: neither looks for indices from the end, nor counts who looks at an array.
     n_steps, n_values, n_channels = sizes[0], sizes[1], sizes[2 + number]
     one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
