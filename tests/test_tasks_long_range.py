@@ -329,6 +329,20 @@ def test_images_of_your_own():
     assert task == dataclasses.replace(task) and "array" not in repr(task)
 
 
+@pytest.mark.parametrize("n", [1, 5])
+def test_blank_rows_come_after_the_image_and_the_answer_is_due_at_the_last(n):
+    plain, blank = (tasks.make("row-images", blank_rows=k) for k in (0, n))
+    image, trials = plain.sample(20, seed=0), blank.sample(20, seed=0)
+    assert np.array_equal(trials.inputs[:, :8], image.inputs) and not trials.inputs[:, 8:].any()
+    assert trials.n_steps == 8 + n and np.array_equal(trials.conditions["image"], image.conditions["image"])
+    assert not trials.mask[:, :-1].any() and trials.mask[:, -1].all()
+    assert np.array_equal(trials.targets[:, -1], image.targets[:, -1])
+    output = torch.zeros(trials.targets.shape)
+    output[:, -2] = 3 * torch.roll(image.targets[:, -1], 1, 1)  # what was said before does not count
+    output[:, -1] = trials.targets[:, -1]
+    assert scored(blank, trials, output).all()
+
+
 # time
 
 
@@ -364,6 +378,7 @@ def test_a_symbol_lasts_as_many_steps_as_fit(name):
         (lambda: tasks.make("t-maze", cue=(3, 2)), "cue must be the fewest and the most places"),
         (lambda: tasks.make("reverse-reconstruction", n_lists=0), "n_lists must be a whole number"),
         (lambda: tasks.make("row-images", skip_rows=7), "leave at least two of the 8 rows"),
+        (lambda: tasks.make("row-images", blank_rows=-1), "blank_rows must be a whole number"),
         (lambda: tasks.make("row-images", held_out=1.0), "held_out must be a fraction"),
         (lambda: long_range.RowImages(images=np.ones((2, 3, 3))), "images and labels go together"),
         (lambda: long_range.RowImages(images=np.ones((2, 3, 3)), labels=[1]), "with one label each"),

@@ -33,6 +33,8 @@ class RowImages(AbstractSymbolTask):
     of your own, such as the 28 by 28 pixels of MNIST, are given as ``images`` and ``labels``. The last images of each label are
     never trained on: ``split="test"`` shows them alone.
 
+    With ``blank_rows`` empty rows follow the image, and the answer is due at the last of them: the image has to be remembered.
+
     Cheng & Brown train on MNIST by rows, in one variant with the first ten rows left out (``skip_rows=10``).
 
     Attributes:
@@ -40,6 +42,7 @@ class RowImages(AbstractSymbolTask):
             the digits of scikit-learn.
         labels: Label of each image: whole numbers or text.
         skip_rows: Rows at the top that are not shown.
+        blank_rows: Empty rows after the image.
         held_out: Fraction of the images of each label that training never shows.
 
     References:
@@ -60,6 +63,7 @@ class RowImages(AbstractSymbolTask):
     images: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
     labels: Any = field(default=None, compare=False, repr=False)
     skip_rows: int = 0
+    blank_rows: int = 0
     held_out: float = 0.2
 
     @cached_property
@@ -107,6 +111,8 @@ class RowImages(AbstractSymbolTask):
             raise ValueError(
                 f"skip_rows must leave at least two of the {images.shape[1]} rows: got {self.skip_rows}."
             )
+        if not (isinstance(self.blank_rows, int | np.integer) and self.blank_rows >= 0):
+            raise ValueError(f"blank_rows must be a whole number, 0 or more: got {self.blank_rows}.")
         counts = np.array([(labels == each).sum() for each in known])
         n_tests = np.floor(self.held_out * counts) if 0 <= self.held_out < 1 else counts
         if np.any(n_tests >= counts) or (self.held_out > 0 and np.any(n_tests < 1)):
@@ -132,7 +138,11 @@ class RowImages(AbstractSymbolTask):
             image[mine] = members[np.minimum((place[mine] * members.size).astype(np.int64), members.size - 1)]
         rows = images[image, self.skip_rows :] / images.max()
         one = np.ones(draws.n_trials, dtype=np.int64)
-        epochs = self._lay_out({"rows": one * (rows.shape[1] - 1), "answer": one})
+        counts = {"rows": one * (rows.shape[1] - (self.blank_rows == 0))}
+        if self.blank_rows > 0:
+            rows = np.pad(rows, ((0, 0), (0, self.blank_rows), (0, 0)))
+            counts["blank"] = one * (self.blank_rows - 1)
+        epochs = self._lay_out(counts | {"answer": one})
         answer = held(one_hot(label, known.tolist()), epochs.during("answer"))
         return self._assemble(
             draws,
