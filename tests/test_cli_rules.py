@@ -80,6 +80,8 @@ def test_a_rule_brings_its_optimiser_unless_the_user_has_one() -> None:
     assert options_of(_task(), "rflo")[2] == options_of(_task())[2]
     training = options_of(_task(), "force:alpha=2")[2]
     assert training.optimizer == "rule" and training.clip_norm is None
+    training = options_of(_task(), "node-perturbation")[2]
+    assert training.optimizer == options_of(_task())[2].optimizer and training.clip_norm is None
 
 
 def test_whole_changes_refuse_an_optimiser_of_the_user(

@@ -121,3 +121,39 @@ def test_directions_are_clipped_unless_told_otherwise(setting: tuple[CTRNN, Any]
     train(network, task, **plain, **(SHORT | {"n_steps": 1}))
     moved = torch.cat([(a - b).flatten() for a, b in zip(network.parameters(), before, strict=True)])
     assert moved.norm().item() == pytest.approx(rules.BPTT().clip_norm, rel=1e-4)
+
+
+@pytest.mark.parametrize("rule", [rules.NodePerturbation(), rules.WeightPerturbation()])
+def test_what_reward_says_is_not_cut_to_one_length(
+    setting: tuple[CTRNN, Any], rule: rules.AbstractRule
+) -> None:
+    """Training moves the weights by the whole of what the rule found, however long."""
+    network, task = setting
+    seen: list[torch.Tensor] = []
+
+    class Noted(torch.optim.SGD):
+        def step(self, closure: Any = None) -> None:  # type: ignore[override]
+            seen.append(
+                torch.cat([each.grad.flatten() for each in network.parameters() if each.grad is not None])
+            )
+            super().step(closure)
+
+    with torch.no_grad():
+        network.readout.raw.mul_(1e3)
+    train(
+        network, task, rule=rule, optimizer=Noted(network.parameters(), lr=1e-9), **(SHORT | {"n_steps": 1})
+    )
+    whole = float(seen[0].norm())
+    network, task = CTRNN(task.n_inputs, 5, task.n_outputs), task
+    with torch.no_grad():
+        network.readout.raw.mul_(1e3)
+    seen.clear()
+    train(
+        network,
+        task,
+        rule=rule,
+        optimizer=Noted(network.parameters(), lr=1e-9),
+        clip_norm=1.0,
+        **(SHORT | {"n_steps": 1}),
+    )
+    assert whole > 100 and float(seen[0].norm()) == pytest.approx(1.0, rel=1e-3)

@@ -40,8 +40,10 @@ def options_of(
         options = {each.name: getattr(network, each.name) for each in dataclasses.fields(network)}
         network = NetworkOptions(**neutral_for(kind, options, vars(NetworkOptions())))
     family = None if rule is None else RULES.get(parse(rule)[0])
+    if family is not None and family.clip_norm != AbstractRule.clip_norm:
+        training = dataclasses.replace(training, clip_norm=family.clip_norm)
     if family is not None and family.optimizer is not AbstractRule.optimizer:
-        training = dataclasses.replace(training, optimizer="rule", clip_norm=family.clip_norm)
+        training = dataclasses.replace(training, optimizer="rule")
     return network, objective, training
 
 

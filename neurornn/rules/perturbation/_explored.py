@@ -5,7 +5,7 @@ __all__ = ["AbstractRewardRule", "Explored", "explore", "rewarded"]
 import dataclasses
 from abc import ABC
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, ClassVar, NamedTuple, Self, cast
 
 import torch
 from jaxtyping import Float
@@ -30,6 +30,9 @@ class AbstractRewardRule(AbstractRule, ABC):
     penalty on rates is paid by each trial out of its own reward; one on weights is differentiated. The loss of the objective
     is not looked at: errors reach the rule through the reward alone.
 
+    Training does not clip what it finds. A score is far longer than the gradient that is its mean, and how long tells how much the
+    reward surprised: scaled down to one length, a trial of which nothing is to be learned counts as much as any other.
+
     Attributes:
         reward: The number.
         baseline: What it is compared with.
@@ -37,6 +40,8 @@ class AbstractRewardRule(AbstractRule, ABC):
     Raises:
         TypeError: If either is something else.
     """
+
+    clip_norm: ClassVar[float | None] = None
 
     reward: AbstractReward
     baseline: AbstractBaseline
