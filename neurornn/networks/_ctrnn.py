@@ -25,7 +25,7 @@ from neurornn.connectivity import (
     Dale,
     Gaussian,
 )
-from neurornn.networks._checks import check_choices, check_kinds, check_point, whole
+from neurornn.networks._checks import check_choices, check_kinds, whole
 from neurornn.networks._circuit import AbstractCircuitNetwork
 from neurornn.networks._output_feedback import closed_loop, feedback_weights, open_loop
 from neurornn.networks._settings import CTRNN_ARGUMENTS
@@ -45,6 +45,14 @@ class CTRNN(AbstractCircuitNetwork):
     the units if ``output_feedback`` asks for it; without it :math:`W_{rec} = W_{syn}`. What comes back is
     :math:`W_{out} r`: a constant :math:`b_{out}` would do no more than :math:`b` does. Everything that looks at
     :math:`W_{rec}`, analyses and penalties included, sees the matrix that the dynamics uses.
+
+    The derivative of the drift with respect to the state, :meth:`drift_jacobian`, is
+
+    .. math::
+        \text{current:}\quad J = T^{-1}(-I + W_{rec}\,\mathrm{diag}\,\phi'(x)), \qquad
+        \text{rate:}\quad J = T^{-1}(-I + \mathrm{diag}\,\phi'(a)\,W_{rec})
+
+    with :math:`T = \mathrm{diag}\,\tau` and :math:`a = W_{rec} r + W_{in} u + b`.
 
     The equations are stepped by Euler-Maruyama with :math:`\alpha = dt/\tau`. Noise that enters with the ``"input"`` is
     :math:`\sqrt{2/\alpha}\,\sigma_{rec}\,\xi_t` beside :math:`W_{in} u`; noise on the ``"state"`` adds
@@ -209,87 +217,6 @@ class CTRNN(AbstractCircuitNetwork):
         return self.activation(state) if self.form == "current" else state
 
     @override
-    def drift(self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]) -> Tensor:
-        check_point(state, input, self.n_units, self.n_inputs)
-        current = self._current(self.rate(state), input)
-        target = current if self.form == "current" else self.activation(current)
-        return (target - state) / self.tau
-
-    def drift_jacobian(
-        self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]
-    ) -> Float[Tensor, "*batch unit unit"]:
-        r"""Derivative of the drift with respect to the state, in 1/ms.
-
-        .. math::
-            \text{current:}\quad J = T^{-1}(-I + W_{rec}\,\mathrm{diag}\,\phi'(x)), \qquad
-            \text{rate:}\quad J = T^{-1}(-I + \mathrm{diag}\,\phi'(a)\,W_{rec})
-
-        with :math:`T = \mathrm{diag}\,\tau` and :math:`a = W_{rec} r + W_{in} u + b`.
-
-        Args:
-            state: States.
-            input: Inputs held, broadcast against the states.
-
-        Returns:
-            One matrix for each state; entry ``[i, j]`` is the effect of unit ``j`` on the velocity of unit ``i``.
-        """
-        check_point(state, input, self.n_units, self.n_inputs)
-        J = self._recurrent_gain(state, input)
-        J.diagonal(dim1=-2, dim2=-1).sub_(1.0)
-        return J / self.tau.expand(self.n_units)[:, None]
-
-    def input_jacobian(
-        self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]
-    ) -> Float[Tensor, "*batch unit input"]:
-        """Derivative of the drift with respect to the input, in 1/ms.
-
-        Args:
-            state: States.
-            input: Inputs held, broadcast against the states.
-
-        Returns:
-            One matrix for each state.
-        """
-        check_point(state, input, self.n_units, self.n_inputs)
-        B = self.W_in / self.tau.expand(self.n_units)[:, None]
-        if self.form == "current":
-            return B.expand(*torch.broadcast_shapes(state.shape[:-1], input.shape[:-1]), *B.shape)
-        return self.activation.derivative(self._current(state, input)).unsqueeze(-1) * B
-
-    def _current(self, rate: Tensor, input: Tensor) -> Tensor:
-        return nn.functional.linear(rate, self.W_rec) + nn.functional.linear(input, self.W_in, self.bias)
-
-    def _recurrent_gain(self, state: Tensor, input: Tensor) -> Tensor:
-        if self.form == "rate":
-            return self.activation.derivative(self._current(state, input)).unsqueeze(-1) * self.W_rec
-        shape = torch.broadcast_shapes(state.shape[:-1], input.shape[:-1])
-        return self.W_rec * self.activation.derivative(state).expand(*shape, self.n_units).unsqueeze(-2)
-
-    @override
-    def step(
-        self,
-        state: Float[Tensor, "batch unit"],
-        input: Float[Tensor, "batch input"],
-        noise: Tensor | None = None,
-    ) -> Tensor:
-        check_point(state, input, self.n_units, self.n_inputs)
-        alpha, kick = self.alpha, None
-        drive = nn.functional.linear(input, self.W_in, self.bias)
-        if noise is not None and self.sigma_rec > 0:
-            inside, outside = kernels.Noise(self.sigma_rec, self.noise).scales(alpha, self.form)
-            drive = drive + inside * noise
-            kick = (outside * noise).unsqueeze(1)
-        return kernels.integrate(
-            state,
-            drive.unsqueeze(1),
-            self.W_rec,
-            alpha,
-            activation=self.activation,
-            form=self.form,
-            kick=kick,
-        )[:, 0]
-
-    @override
     def circuit(self) -> kernels.Circuit:
         return kernels.Circuit(
             self.W_rec,
@@ -355,3 +282,49 @@ class CTRNN(AbstractCircuitNetwork):
             f"tau={self.time_constant.describe()}, dt={self.dt:g} ms, alpha={spread}, activation={self.activation.name}, "
             f"sigma_rec={self.sigma_rec:g} (on the {self.noise}){cells}{places}{returning}"
         )
+
+    @override
+    def _drift(self, state: Tensor, input: Tensor) -> Tensor:
+        current = self._current(self.rate(state), input)
+        target = current if self.form == "current" else self.activation(current)
+        return (target - state) / self.tau
+
+    @override
+    def _drift_jacobian(self, state: Tensor, input: Tensor) -> Tensor:
+        J = self._recurrent_gain(state, input)
+        J.diagonal(dim1=-2, dim2=-1).sub_(1.0)
+        return J / self.tau.expand(self.n_units)[:, None]
+
+    @override
+    def _input_jacobian(self, state: Tensor, input: Tensor) -> Tensor:
+        B = self.W_in / self.tau.expand(self.n_units)[:, None]
+        if self.form == "current":
+            return B.expand(*torch.broadcast_shapes(state.shape[:-1], input.shape[:-1]), *B.shape)
+        return self.activation.derivative(self._current(state, input)).unsqueeze(-1) * B
+
+    def _current(self, rate: Tensor, input: Tensor) -> Tensor:
+        return nn.functional.linear(rate, self.W_rec) + nn.functional.linear(input, self.W_in, self.bias)
+
+    def _recurrent_gain(self, state: Tensor, input: Tensor) -> Tensor:
+        if self.form == "rate":
+            return self.activation.derivative(self._current(state, input)).unsqueeze(-1) * self.W_rec
+        shape = torch.broadcast_shapes(state.shape[:-1], input.shape[:-1])
+        return self.W_rec * self.activation.derivative(state).expand(*shape, self.n_units).unsqueeze(-2)
+
+    @override
+    def _step(self, state: Tensor, input: Tensor, noise: Tensor | None) -> Tensor:
+        alpha, kick = self.alpha, None
+        drive = nn.functional.linear(input, self.W_in, self.bias)
+        if noise is not None and self.sigma_rec > 0:
+            inside, outside = kernels.Noise(self.sigma_rec, self.noise).scales(alpha, self.form)
+            drive = drive + inside * noise
+            kick = (outside * noise).unsqueeze(1)
+        return kernels.integrate(
+            state,
+            drive.unsqueeze(1),
+            self.W_rec,
+            alpha,
+            activation=self.activation,
+            form=self.form,
+            kick=kick,
+        )[:, 0]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from neurornn._threads import single_threaded
-from neurornn.networks._checks import check_kinds, check_point, whole
+from neurornn.networks._checks import check_kinds, whole
 from neurornn.networks._rates import AbstractRateNetwork
 from neurornn.networks._settings import CTRNN_ARGUMENTS
 from neurornn.networks._trajectory import Trajectory
@@ -44,7 +44,12 @@ class GatedMemory(AbstractRateNetwork):
 
     A step is one application of the gates, however long it lasts: the drift :math:`(1 - g)(c - m) / dt` is that of a leaky
     unit whose time constant :math:`dt / (1 - g)` is set by the input. State and rate are both :math:`m`, between 0 and 1. There
-    is no recurrent noise and no synapse between units: :attr:`W_rec` is 0. Defaults are those of the published model; with them units keep
+    is no recurrent noise and no synapse between units: :attr:`W_rec` is 0. The derivative of the drift with respect to the state is
+    :math:`-\mathrm{diag}(1 - g) / dt`, and with respect to the input
+
+    .. math:: \frac{s}{dt}\left[\mathrm{diag}\big((1-g)\,c\,(1-c)\big) W_c + \mathrm{diag}\big((m-c)\,g\,(1-g)\big) W_g\right].
+
+    Defaults are those of the published model; with them units keep
     next to nothing at first, and the published example for saccades, like the studies of this library, takes ``threshold=0, slope=2``.
 
     Args:
@@ -162,60 +167,6 @@ class GatedMemory(AbstractRateNetwork):
         return state
 
     @override
-    def drift(self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]) -> Tensor:
-        check_point(state, input, self.n_units, self.n_inputs)
-        keep, candidate = self.gates(input)
-        return (1 - keep) * (candidate - state) / self.dt
-
-    def drift_jacobian(
-        self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]
-    ) -> Float[Tensor, "*batch unit unit"]:
-        r"""Derivative of the drift with respect to the state, :math:`-\mathrm{diag}(1 - g) / dt`, in 1/ms.
-
-        Args:
-            state: States; the derivative does not depend on them.
-            input: Inputs held, broadcast against the states.
-
-        Returns:
-            One diagonal matrix for each state.
-        """
-        check_point(state, input, self.n_units, self.n_inputs)
-        shape = torch.broadcast_shapes(state.shape[:-1], input.shape[:-1])
-        leak = (1 - self.gates(input).keep) / self.dt
-        return torch.diag_embed(-leak.expand(*shape, self.n_units))
-
-    def input_jacobian(
-        self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]
-    ) -> Float[Tensor, "*batch unit input"]:
-        r"""Derivative of the drift with respect to the input, in 1/ms.
-
-        .. math:: \frac{s}{dt}\left[\mathrm{diag}\big((1-g)\,c\,(1-c)\big) W_c + \mathrm{diag}\big((m-c)\,g\,(1-g)\big) W_g\right]
-
-        Args:
-            state: States.
-            input: Inputs held, broadcast against the states.
-
-        Returns:
-            One matrix for each state.
-        """
-        check_point(state, input, self.n_units, self.n_inputs)
-        keep, c = self.gates(input)
-        through_candidate = ((1 - keep) * c * (1 - c)).unsqueeze(-1) * self.W_candidate
-        through_gate = ((state - c) * keep * (1 - keep)).unsqueeze(-1) * self.W_gate
-        return self.slope / self.dt * (through_candidate + through_gate)
-
-    @override
-    def step(
-        self,
-        state: Float[Tensor, "batch unit"],
-        input: Float[Tensor, "batch input"],
-        noise: Tensor | None = None,
-    ) -> Tensor:
-        check_point(state, input, self.n_units, self.n_inputs)
-        keep, candidate = self.gates(input)
-        return keep * state + (1 - keep) * candidate
-
-    @override
     def forward(
         self,
         inputs: Float[Tensor, "batch time input"],
@@ -240,3 +191,26 @@ class GatedMemory(AbstractRateNetwork):
             f"n_inputs={self.n_inputs}, n_units={self.n_units}, n_outputs={self.n_outputs}, dt={self.dt:g} ms, "
             f"threshold={self.threshold:g}, slope={self.slope:g}"
         )
+
+    @override
+    def _drift(self, state: Tensor, input: Tensor) -> Tensor:
+        keep, candidate = self.gates(input)
+        return (1 - keep) * (candidate - state) / self.dt
+
+    @override
+    def _drift_jacobian(self, state: Tensor, input: Tensor) -> Tensor:
+        shape = torch.broadcast_shapes(state.shape[:-1], input.shape[:-1])
+        leak = (1 - self.gates(input).keep) / self.dt
+        return torch.diag_embed(-leak.expand(*shape, self.n_units))
+
+    @override
+    def _input_jacobian(self, state: Tensor, input: Tensor) -> Tensor:
+        keep, c = self.gates(input)
+        through_candidate = ((1 - keep) * c * (1 - c)).unsqueeze(-1) * self.W_candidate
+        through_gate = ((state - c) * keep * (1 - keep)).unsqueeze(-1) * self.W_gate
+        return self.slope / self.dt * (through_candidate + through_gate)
+
+    @override
+    def _step(self, state: Tensor, input: Tensor, noise: Tensor | None) -> Tensor:
+        keep, candidate = self.gates(input)
+        return keep * state + (1 - keep) * candidate

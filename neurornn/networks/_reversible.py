@@ -45,7 +45,12 @@ class ReversibleRNN(AbstractLeakyNetwork):
     rounding errors: :class:`~neurornn.rules.Replay` measures by how much.
 
     As ``dt`` shrinks this is a leaky network in current form whose recurrent matrix has two empty blocks; at a finite ``dt`` the
-    drift is that of the sequential step, so that it depends on ``dt``, while its fixed points do not.
+    drift is that of the sequential step, so that it depends on ``dt``, while its fixed points do not. Its derivative with respect to the
+    state, :meth:`drift_jacobian`, is
+
+    .. math::
+        J_a = T_A^{-1}\left[-I,\ W_{BA}\,\mathrm{diag}\,\phi'(b)\right], \qquad
+        J_b = T_B^{-1}\left(W_{AB}\,\mathrm{diag}\,\phi'(a_{next})\,([I, 0] + dt\, J_a) - [0, I]\right)
 
     Args:
         n_inputs: Number of input channels.
@@ -180,75 +185,6 @@ class ReversibleRNN(AbstractLeakyNetwork):
     def read_out(self, rate: Float[Tensor, "*batch unit"]) -> Tensor:
         return nn.functional.linear(rate[..., self.n_units // 2 :], self.readout(), self.bias_out)
 
-    @override
-    def drift(self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]) -> Tensor:
-        check_point(state, input, self.n_units, self.n_inputs)
-        a, b = state.chunk(2, -1)
-        tau_a, tau_b = self.tau.expand(self.n_units).chunk(2)
-        slope_a = (self._onto_a(b, input) - a) / tau_a
-        slope_b = (self._onto_b(a + self.dt * slope_a) - b) / tau_b
-        return torch.cat([slope_a, slope_b], -1)
-
-    def drift_jacobian(
-        self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]
-    ) -> Float[Tensor, "*batch unit unit"]:
-        r"""Derivative of the drift with respect to the state, in 1/ms.
-
-        .. math::
-            J_a = T_A^{-1}\left[-I,\ W_{BA}\,\mathrm{diag}\,\phi'(b)\right], \qquad
-            J_b = T_B^{-1}\left(W_{AB}\,\mathrm{diag}\,\phi'(a_{next})\,([I, 0] + dt\, J_a) - [0, I]\right)
-
-        Args:
-            state: States.
-            input: Inputs held, broadcast against the states.
-
-        Returns:
-            One matrix for each state; entry ``[i, j]`` is the effect of unit ``j`` on the velocity of unit ``i``.
-        """
-        check_point(state, input, self.n_units, self.n_inputs)
-        half, (tau_a, tau_b) = self.n_units // 2, self.tau.expand(self.n_units)[:, None].chunk(2)
-        b, after = state[..., half:], self._next_a(state, input)
-        eye = torch.eye(half, dtype=state.dtype, device=state.device).expand(*after.shape, half)
-        from_b = self.W_BA * self.activation.derivative(b).expand_as(after)[..., None, :]
-        J_a = torch.cat([-eye, from_b], -1) / tau_a
-        from_a = self.W_AB * self.activation.derivative(after)[..., None, :]
-        moved = torch.cat([eye, torch.zeros_like(eye)], -1) + self.dt * J_a
-        J_b = (from_a @ moved - torch.cat([torch.zeros_like(eye), eye], -1)) / tau_b
-        return torch.cat([J_a, J_b], -2)
-
-    def input_jacobian(
-        self, state: Float[Tensor, "*batch unit"], input: Float[Tensor, "*batch input"]
-    ) -> Float[Tensor, "*batch unit input"]:
-        """Derivative of the drift with respect to the input, in 1/ms.
-
-        Args:
-            state: States.
-            input: Inputs held, broadcast against the states.
-
-        Returns:
-            One matrix for each state.
-        """
-        check_point(state, input, self.n_units, self.n_inputs)
-        tau_a, tau_b = self.tau.expand(self.n_units)[:, None].chunk(2)
-        after = self._next_a(state, input)
-        B_a = self.input() / tau_a
-        B_b = (self.W_AB * self.activation.derivative(after)[..., None, :]) @ (self.dt * B_a) / tau_b
-        return torch.cat([B_a.expand_as(B_b), B_b], -2)
-
-    @override
-    def step(
-        self,
-        state: Float[Tensor, "batch unit"],
-        input: Float[Tensor, "batch input"],
-        noise: Tensor | None = None,
-    ) -> Tensor:
-        check_point(state, input, self.n_units, self.n_inputs)
-        a, b = state.chunk(2, -1)
-        (alpha_a, alpha_b), (kick_a, kick_b) = self._alphas(), self._kicks(noise)
-        a = (1 - alpha_a) * a + alpha_a * self._onto_a(b, input) + kick_a
-        b = (1 - alpha_b) * b + alpha_b * self._onto_b(a) + kick_b
-        return torch.cat([a, b], -1)
-
     def invert(
         self,
         state: Float[Tensor, "batch unit"],
@@ -315,6 +251,50 @@ class ReversibleRNN(AbstractLeakyNetwork):
             rate = self.rate(states)
             return Trajectory(states, rate, self.read_out(rate), states[:, -1])
 
+    @override
+    def extra_repr(self) -> str:
+        return (
+            f"n_inputs={self.n_inputs}, n_units={self.n_units // 2} + {self.n_units // 2}, n_outputs={self.n_outputs}, "
+            f"tau={self.time_constant.describe()}, dt={self.dt:g} ms, activation={self.activation.name}, "
+            f"sigma_rec={self.sigma_rec:g}"
+        )
+
+    @override
+    def _drift(self, state: Tensor, input: Tensor) -> Tensor:
+        a, b = state.chunk(2, -1)
+        tau_a, tau_b = self.tau.expand(self.n_units).chunk(2)
+        slope_a = (self._onto_a(b, input) - a) / tau_a
+        slope_b = (self._onto_b(a + self.dt * slope_a) - b) / tau_b
+        return torch.cat([slope_a, slope_b], -1)
+
+    @override
+    def _drift_jacobian(self, state: Tensor, input: Tensor) -> Tensor:
+        half, (tau_a, tau_b) = self.n_units // 2, self.tau.expand(self.n_units)[:, None].chunk(2)
+        b, after = state[..., half:], self._next_a(state, input)
+        eye = torch.eye(half, dtype=state.dtype, device=state.device).expand(*after.shape, half)
+        from_b = self.W_BA * self.activation.derivative(b).expand_as(after)[..., None, :]
+        J_a = torch.cat([-eye, from_b], -1) / tau_a
+        from_a = self.W_AB * self.activation.derivative(after)[..., None, :]
+        moved = torch.cat([eye, torch.zeros_like(eye)], -1) + self.dt * J_a
+        J_b = (from_a @ moved - torch.cat([torch.zeros_like(eye), eye], -1)) / tau_b
+        return torch.cat([J_a, J_b], -2)
+
+    @override
+    def _input_jacobian(self, state: Tensor, input: Tensor) -> Tensor:
+        tau_a, tau_b = self.tau.expand(self.n_units)[:, None].chunk(2)
+        after = self._next_a(state, input)
+        B_a = self.input() / tau_a
+        B_b = (self.W_AB * self.activation.derivative(after)[..., None, :]) @ (self.dt * B_a) / tau_b
+        return torch.cat([B_a.expand_as(B_b), B_b], -2)
+
+    @override
+    def _step(self, state: Tensor, input: Tensor, noise: Tensor | None) -> Tensor:
+        a, b = state.chunk(2, -1)
+        (alpha_a, alpha_b), (kick_a, kick_b) = self._alphas(), self._kicks(noise)
+        a = (1 - alpha_a) * a + alpha_a * self._onto_a(b, input) + kick_a
+        b = (1 - alpha_b) * b + alpha_b * self._onto_b(a) + kick_b
+        return torch.cat([a, b], -1)
+
     def _onto_a(self, b: Tensor, input: Tensor) -> Tensor:
         """Current into A."""
         own = None if self.bias is None else self.bias[: self.n_units // 2]
@@ -357,11 +337,3 @@ class ReversibleRNN(AbstractLeakyNetwork):
             return 0.0, 0.0
         kick = (2 * self.alpha).sqrt() * self.sigma_rec * noise
         return kick[..., : self.n_units // 2], kick[..., self.n_units // 2 :]
-
-    @override
-    def extra_repr(self) -> str:
-        return (
-            f"n_inputs={self.n_inputs}, n_units={self.n_units // 2} + {self.n_units // 2}, n_outputs={self.n_outputs}, "
-            f"tau={self.time_constant.describe()}, dt={self.dt:g} ms, activation={self.activation.name}, "
-            f"sigma_rec={self.sigma_rec:g}"
-        )
