@@ -20,7 +20,8 @@ from typing import Final, Protocol
 import torch
 from typing_extensions import override
 
-from neurornn.kernels._loops import Plan, Stretch
+from neurornn.kernels._loops import Stretch
+from neurornn.kernels._plan import Plan
 
 _log = logging.getLogger(__name__)
 _SIZE: Final = 8  # recordings kept, the longest unused forgotten first

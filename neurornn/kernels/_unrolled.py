@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from neurornn.kernels._device_noise import key_words
-from neurornn.kernels._loops import Backward, Plan, Stretch
+from neurornn.kernels._loops import Stretch
+from neurornn.kernels._plan import Backward, Plan
 from neurornn.kernels._problem import DiagonalHop, ExactHop, FixedHop, Request
 
 
