@@ -15,10 +15,10 @@ __all__ = ["STEPS", "backward", "backward_space"]
 from typing import Any, Final
 
 from neurornn.kernels._cpu._compile import compiled
+from neurornn.kernels._cpu._emit import copy_few, pointer
 from neurornn.kernels._cpu._normal import draw
 from neurornn.kernels._cpu._product import accumulate, multiply
 from neurornn.kernels._cpu._rows import back, back_from_rate, begin, fetch, once_more
-from neurornn.kernels._cpu._vector import copy_few, pointer
 
 STEPS: Final = 16  # steps whose products are summed together
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from neurornn._channels import Block, Noise
 from neurornn._share import share
 from neurornn.kernels._cpu._compile import compiled
+from neurornn.kernels._cpu._emit import pointer
 from neurornn.kernels._cpu._normal import draw_few
-from neurornn.kernels._cpu._vector import pointer
 
 _BLOCKS: Final = 3
 _NONE: Final = np.zeros(0, np.float32)

@@ -5,10 +5,10 @@ __all__ = ["TOGETHER", "forward", "forward_space"]
 from typing import Any, Final
 
 from neurornn.kernels._cpu._compile import compiled
+from neurornn.kernels._cpu._emit import copy_few, pointer
 from neurornn.kernels._cpu._normal import draw
 from neurornn.kernels._cpu._product import multiply
 from neurornn.kernels._cpu._rows import add_cost, begin, step, step_to_rate
-from neurornn.kernels._cpu._vector import copy_few, pointer
 
 TOGETHER: Final = 24  # rows that share one pass over the weights: three tiles
 

@@ -9,11 +9,12 @@ from numba import types
 from numba.extending import intrinsic
 
 from neurornn.kernels._cpu._compile import compiled
-from neurornn.kernels._cpu._vector import LANES, Builder, Vector, loop, pointer
+from neurornn.kernels._cpu._emit import INDEX, loop, pointer
+from neurornn.kernels._cpu._vector import LANES, Builder, Vector
 from neurornn.kernels._noise import normals
 
 _LANES: Final = LANES[4]
-_WORD, _INDEX = ir.IntType(32), ir.IntType(64)
+_WORD = ir.IntType(32)
 
 
 class _Wide(Vector):
@@ -43,7 +44,7 @@ def draw(typing: Any, out: Any, n_groups: Any, step: Any, trial: Any, low: Any, 
 
     def code(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
         address, groups, *counter = arguments
-        _groups(builder, address, ir.Constant(_INDEX, 0), groups, *counter)
+        _groups(builder, address, ir.Constant(INDEX, 0), groups, *counter)
         return context.get_dummy_value()
 
     return signature, code
@@ -56,10 +57,10 @@ def draw_few(typing: Any, out: Any, n: Any, step: Any, trial: Any, low: Any, hig
 
     def code(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
         address, n, step, trial, low, high = arguments
-        groups = builder.sdiv(builder.add(n, ir.Constant(_INDEX, 31)), ir.Constant(_INDEX, 64))
-        rest = builder.sub(n, builder.mul(groups, ir.Constant(_INDEX, 64)))
-        half = builder.zext(builder.icmp_signed(">", rest, ir.Constant(_INDEX, 0)), _INDEX)
-        _groups(builder, address, ir.Constant(_INDEX, 0), groups, step, trial, low, high)
+        groups = builder.sdiv(builder.add(n, ir.Constant(INDEX, 31)), ir.Constant(INDEX, 64))
+        rest = builder.sub(n, builder.mul(groups, ir.Constant(INDEX, 64)))
+        half = builder.zext(builder.icmp_signed(">", rest, ir.Constant(INDEX, 0)), INDEX)
+        _groups(builder, address, ir.Constant(INDEX, 0), groups, step, trial, low, high)
         _groups(builder, address, groups, half, step, trial, low, high, words=2)
         return context.get_dummy_value()
 
@@ -78,20 +79,20 @@ def _groups(
     words: int = 4,
 ) -> None:
     """Code that writes the first words of ``n`` groups, with so many before them."""
-    upper = builder.lshr(trial, ir.Constant(_INDEX, 32))
+    upper = builder.lshr(trial, ir.Constant(INDEX, 32))
     step, trial, upper = (Vector.splat(builder, builder.trunc(each, _WORD)) for each in (step, trial, upper))
     low, high = Vector.splat(builder, low), Vector.splat(builder, high)
-    sixteen = ir.Constant(_INDEX, 16)
+    sixteen = ir.Constant(INDEX, 16)
     first = builder.mul(before, sixteen)
     with loop(builder, builder.mul(n, sixteen), _LANES) as counted:
         j = builder.add(first, counted)
         place = Vector.splat(builder, builder.trunc(j, _WORD))
         place += Vector(builder, ir.Constant(place.value.type, list(range(_LANES))))
         a, b, c, d, *key = (_Wide.of(each) for each in (place, step, trial, upper, low, high))
-        within = builder.and_(j, ir.Constant(_INDEX, 15))
-        start = builder.add(builder.mul(builder.sub(j, within), ir.Constant(_INDEX, 4)), within)
+        within = builder.and_(j, ir.Constant(INDEX, 15))
+        start = builder.add(builder.mul(builder.sub(j, within), ir.Constant(INDEX, 4)), within)
         for word, numbers in enumerate(normals((a, b, c, d), (key[0], key[1]))[:words]):
-            at = builder.add(start, ir.Constant(_INDEX, 16 * word))
+            at = builder.add(start, ir.Constant(INDEX, 16 * word))
             numbers.to_element(address.type.pointee).store(builder.gep(address, [at]))
 
 

@@ -14,9 +14,9 @@ from numba import types
 from numba.extending import intrinsic
 
 from neurornn.kernels._cpu._compile import compiled
-from neurornn.kernels._cpu._vector import LANES, Builder, Vector, shift
+from neurornn.kernels._cpu._emit import INDEX, shift
+from neurornn.kernels._cpu._vector import LANES, Builder, Vector
 
-_INDEX: Final = ir.IntType(64)
 _HEIGHT: Final = (
     6 if LANES[4] == 8 else 8
 )  # rows of a tile: its sums must fit the registers, 16 with AVX2 and 32 elsewhere
@@ -125,7 +125,7 @@ def _tile(
         for height in range(1, _HEIGHT + 1):
             for wide in range(2):
                 block = builder.append_basic_block("tile")
-                choice.add_case(ir.Constant(_INDEX, 2 * height + wide), block)
+                choice.add_case(ir.Constant(INDEX, 2 * height + wide), block)
                 builder.position_at_end(block)
                 _emit(builder, arguments[1:], height, 1 + wide)
                 builder.branch(after)
@@ -143,7 +143,7 @@ def _emit(builder: Builder, arguments: Any, height: int, width: int) -> None:
     at = lambda address, *offset: builder.gep(
         address, [builder.add(*offset) if len(offset) == 2 else offset[0]]
     )
-    whole = lambda number: ir.Constant(_INDEX, number)
+    whole = lambda number: ir.Constant(INDEX, number)
     lines = [at(left, builder.mul(left_row, whole(i))) for i in range(height)]
     targets = {(i, j): at(out, builder.mul(out_row, whole(i)), whole(j * kind.count)) for i, j in cells}
 
@@ -165,7 +165,7 @@ def _emit(builder: Builder, arguments: Any, height: int, width: int) -> None:
     body, done = builder.append_basic_block("inner"), builder.append_basic_block("done")
     builder.branch(body)
     builder.position_at_end(body)
-    k = builder.phi(_INDEX)
+    k = builder.phi(INDEX)
     sums = {cell: builder.phi(kind) for cell in cells}
     line = at(right, builder.mul(k, right_inner))
     columns = [Vector.load(builder, at(line, whole(j * kind.count))) for j in range(width)]

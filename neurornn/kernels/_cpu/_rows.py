@@ -24,8 +24,9 @@ from typing import Any, Final
 
 from llvmlite import ir
 
+from neurornn.kernels._cpu._emit import INDEX, compiled_rows
 from neurornn.kernels._cpu._formulas import FORMULAS, SLOPES
-from neurornn.kernels._cpu._vector import Builder, Vector, compiled_rows
+from neurornn.kernels._cpu._vector import Builder, Vector
 
 _FORMS: Final = ("current", "rate")
 _Formula = Callable[[Vector], tuple[Vector, Vector]]
@@ -151,7 +152,7 @@ def _costly(product: Vector, rate: Vector, size: Vector, square: Vector) -> Vect
 
 def _add_cost(builder: Builder, z: Any, live: Any, sums: Any) -> None:
     rate, real = _load(builder, z, live)
-    second = builder.gep(sums, [ir.Constant(ir.IntType(64), rate.value.type.count)])
+    second = builder.gep(sums, [ir.Constant(INDEX, rate.value.type.count)])
     rate.abs().fma(real, Vector.load(builder, sums)).store(sums)
     (rate * real).fma(rate, Vector.load(builder, second)).store(second)
 

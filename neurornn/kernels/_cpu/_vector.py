@@ -4,19 +4,14 @@ A :class:`Vector` stands for one register of a compiled function. Arithmetic on 
 computing a number, so a formula written once in Python becomes straight machine code for whatever processor is there.
 """
 
-__all__ = ["LANES", "Builder", "Vector", "compiled_rows", "copy_few", "loop", "pointer", "shift"]
+__all__ = ["LANES", "Builder", "Vector", "size_of"]
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, Final, Self, TypeAlias
 
 import llvmlite.binding as llvm
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 Builder: TypeAlias = Any  # llvmlite.ir.IRBuilder, which has no types
-_INDEX: Final = ir.IntType(64)
 
 
 def _register_bytes() -> int:
@@ -53,9 +48,9 @@ class Vector:
             The vector.
         """
         element = address.type.pointee
-        kind = ir.VectorType(element, LANES[_size(element)])
+        kind = ir.VectorType(element, LANES[size_of(element)])
         value = builder.load(builder.bitcast(address, kind.as_pointer()))
-        value.align = _size(element)
+        value.align = size_of(element)
         return cls(builder, value)
 
     @classmethod
@@ -69,7 +64,7 @@ class Vector:
         Returns:
             The vector.
         """
-        kind = ir.VectorType(scalar.type, LANES[_size(scalar.type)])
+        kind = ir.VectorType(scalar.type, LANES[size_of(scalar.type)])
         nothing = ir.Constant(kind, ir.Undefined)
         one = builder.insert_element(nothing, scalar, ir.Constant(ir.IntType(32), 0))
         lanes = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), [0] * kind.count)
@@ -82,7 +77,7 @@ class Vector:
             address: Address of the first number.
         """
         where = self.builder.bitcast(address, self.value.type.as_pointer())
-        self.builder.store(self.value, where).align = _size(self.value.type.element)
+        self.builder.store(self.value, where).align = size_of(self.value.type.element)
 
     def constant(self, number: float) -> Self:
         """A number of the kind of this vector in every lane.
@@ -188,12 +183,12 @@ class Vector:
 
     def bits(self) -> Self:
         """The same bits as whole numbers."""
-        kind = ir.VectorType(ir.IntType(8 * _size(self.value.type.element)), self.value.type.count)
+        kind = ir.VectorType(ir.IntType(8 * size_of(self.value.type.element)), self.value.type.count)
         return self._new(self.builder.bitcast(self.value, kind))
 
     def as_float(self) -> Self:
         """The same bits as floating-point numbers."""
-        element = ir.FloatType() if _size(self.value.type.element) == 4 else ir.DoubleType()
+        element = ir.FloatType() if size_of(self.value.type.element) == 4 else ir.DoubleType()
         return self._new(self.builder.bitcast(self.value, ir.VectorType(element, self.value.type.count)))
 
     def converted(self, signed: bool) -> Self:
@@ -245,7 +240,7 @@ class Vector:
     @property
     def wide(self) -> bool:
         """Whether these are double-precision numbers."""
-        return _size(self.value.type.element) == 8
+        return size_of(self.value.type.element) == 8
 
     @property
     def _floating(self) -> bool:
@@ -263,7 +258,7 @@ class Vector:
 
     def _call(self, name: str, *operands: "Vector") -> Self:
         kind = self.value.type
-        full = f"llvm.{name}.v{kind.count}f{8 * _size(kind.element)}"
+        full = f"llvm.{name}.v{kind.count}f{8 * size_of(kind.element)}"
         module = self.builder.module
         function = module.globals.get(full) or ir.Function(
             module, ir.FunctionType(kind, [kind] * len(operands)), full
@@ -271,116 +266,15 @@ class Vector:
         return self._new(self.builder.call(function, [each.value for each in operands]))
 
 
-@contextmanager
-def loop(builder: Builder, stop: Any, step: int) -> Iterator[Any]:
-    """A counted loop from 0.
+def size_of(element: Any) -> int:
+    """Bytes of a number.
 
     Args:
-        builder: Where instructions go.
-        stop: Where to stop.
-        step: Increment.
-
-    Yields:
-        The counter.
-    """
-    before, body, after = (
-        builder.block,
-        builder.append_basic_block("body"),
-        builder.append_basic_block("after"),
-    )
-    zero = ir.Constant(_INDEX, 0)
-    builder.cbranch(builder.icmp_signed("<", zero, stop), body, after)
-    builder.position_at_end(body)
-    counter = builder.phi(_INDEX)
-    counter.add_incoming(zero, before)
-    yield counter
-    following = builder.add(counter, ir.Constant(_INDEX, step))
-    counter.add_incoming(following, builder.block)
-    builder.cbranch(builder.icmp_signed("<", following, stop), body, after)
-    builder.position_at_end(after)
-
-
-def compiled_rows(
-    variants: Sequence[Callable[..., None]], moving: int, fixed: int = 0, scalars: int = 0
-) -> Any:
-    """A compiled function over rows of numbers, register by register, in several variants.
-
-    Args:
-        variants: Each is called once for the code of one register, with the builder, the addresses and the scalars.
-        moving: Number of rows it takes, each as the address of its first number; a variant gets the address of the
-            first number of the register.
-        fixed: Number of further addresses that are the same for every register.
-        scalars: Number of scalars that follow, of the type of the numbers.
+        element: Its type.
 
     Returns:
-        A function ``f(variant, *rows, *addresses, *scalars, n)`` for compiled code; ``n`` is a multiple of the lanes.
+        The size.
     """
-    n_addresses = moving + fixed
-
-    def typed(first: Any) -> Any:
-        return types.void(types.intp, *[first] * n_addresses, *[first.dtype] * scalars, types.intp)
-
-    def code(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
-        which, *addresses = arguments[: 1 + n_addresses]
-        splats = [Vector.splat(builder, each) for each in arguments[1 + n_addresses : -1]]
-        lanes = LANES[_size(addresses[0].type.pointee)]
-        after = builder.append_basic_block("after")
-        choice = builder.switch(which, after)
-        for number, emit in enumerate(variants):
-            block = builder.append_basic_block("variant")
-            choice.add_case(ir.Constant(_INDEX, number), block)
-            builder.position_at_end(block)
-            with loop(builder, arguments[-1], lanes) as j:
-                here = [builder.gep(each, [j]) for each in addresses[:moving]]
-                emit(builder, *here, *addresses[moving:], *splats)
-            builder.branch(after)
-        builder.position_at_end(after)
-        return context.get_dummy_value()
-
-    names = ", ".join(f"x{i}" for i in range(n_addresses + scalars + 1))
-    scope: dict[str, Any] = {"typed": typed, "code": code}
-    exec(
-        f"def row_function(typing, which, {names}):\n    return typed(x0), code\n", scope
-    )  # an intrinsic needs its arguments spelt out
-    return intrinsic(scope["row_function"])
-
-
-@intrinsic
-def pointer(typing: Any, array: Any, offset: Any) -> Any:
-    """Address of an element of a contiguous array, counted flat. Compiled code only."""
-    signature = types.CPointer(array.dtype)(array, types.intp)
-
-    def code(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        return builder.gep(data, [arguments[1]])
-
-    return signature, code
-
-
-@intrinsic
-def copy_few(typing: Any, source: Any, target: Any, n: Any) -> Any:
-    """Copy a few numbers from one address to another. Compiled code only."""
-
-    def code(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
-        source, target, n = arguments
-        with loop(builder, n, 1) as j:
-            builder.store(builder.load(builder.gep(source, [j])), builder.gep(target, [j]))
-        return context.get_dummy_value()
-
-    return types.void(source, source, types.intp), code
-
-
-@intrinsic
-def shift(typing: Any, address: Any, offset: Any) -> Any:
-    """Address so many numbers further on. Compiled code only."""
-
-    def code(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
-        return builder.gep(arguments[0], [arguments[1]])
-
-    return address(address, types.intp), code
-
-
-def _size(element: Any) -> int:
     if isinstance(element, ir.IntType):
         return int(element.width) // 8
     return 4 if isinstance(element, ir.FloatType) else 8
