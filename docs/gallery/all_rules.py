@@ -10,7 +10,7 @@ units; FORCE with outputs that return to the units; full-FORCE from recurrent we
 
 Batches of 32 trials, 1,000 of them for most rules and 200 for least squares. Rules that are told whether the choice was right, and nothing else, are also
 given five times as many trials. Rules that give a direction take steps of Adam, 0.005 for the read-out and 0.001 for the rest; perturbation takes
-one rate for both (0.0005 for nodes, 0.002 for weights), chosen with its strengths on seed 0. Others bring their own optimiser.
+one rate for both (0.001 for nodes, 0.002 for weights), chosen with its strengths on seed 0. Others bring their own optimiser.
 Accuracy: 1,440 new balanced trials with noise. Finished runs are kept in .cache and used again.
 """
 
@@ -113,8 +113,8 @@ RULES: dict[str, Entry] = {
         "replay",
         network="reversible",
     ),
-    "node perturbation": Entry(lambda s: node(), "", "reward alone", 0.5),
-    "node perturbation, 5x": Entry(lambda s: node(), "", "reward alone", 0.5, n_steps=LONG * N_STEPS),
+    "node perturbation": Entry(lambda s: node(), "", "reward alone", 1.0),
+    "node perturbation, 5x": Entry(lambda s: node(), "", "reward alone", 1.0, n_steps=LONG * N_STEPS),
     "weight perturbation": Entry(lambda s: weight(), "", "reward alone", 2.0),
     "weight perturbation, 5x": Entry(lambda s: weight(), "", "reward alone", 2.0, n_steps=LONG * N_STEPS),
     "reward-Hebbian": Entry(lambda s: rules.RewardHebbian(PerformanceReward()), "", "reward alone", None),

@@ -3,9 +3,9 @@
 python docs/gallery/reward.py
 
 After Miconi (2017) https://doi.org/10.7554/eLife.20899: two stimuli, each one of two, 200 ms each with 200 ms between them; say
-in the last 200 of 1000 ms whether they differed. Rules are told one number for each trial, minus its squared error, the Hebbian
-rule minus its absolute error. Trials are counted one by one, and errors are those of the trials that are learned from, with their
-exploration. Finished runs are kept in .cache/ and not done again.
+in the last 200 of 1000 ms whether they differed. The rate of one unit is the answer, and recurrent weights alone learn. Rules are told
+one number for each trial, minus its squared error, the Hebbian rule minus its absolute error. Trials are counted one by one, and errors
+are those of the trials that are learned from, with their exploration. Finished runs are kept in .cache/ and not done again.
 """
 
 from collections.abc import Sequence
@@ -27,11 +27,18 @@ from neurornn.random import torch_generator
 from neurornn.reward import AbsoluteError, AbstractReward, NegativeLoss
 from neurornn.trials import Trials
 
-FIRST_SEED = 30  # the settings were found with networks 0 to 4
+FIRST_SEED = 40  # the settings were found with networks 100 to 109
 N_TRIALS = 3000
 LIMIT, WINDOW, SHARE = 0.5, 100, 0.95  # criterion: errors below 0.5 in 95 % of the last 100 trials
-HEBBIAN = (("dt", 1.0), ("tau", 30.0), ("gain", 1.5), ("n_units", 200))
-CONSTANT = {1: 1.0, 2: 1.0, 3: -1.0}  # Hebbian units held at a state: learned biases
+N_UNITS, STIMULUS = 200, 0.8  # the height of a stimulus of the task; it is 1 in the publication
+CONSTANT = {1: 1.0, 2: 1.0, 3: -1.0}  # units held at a state: their weights are the biases of the others
+PUBLISHED = (("dt", 1.0), ("tau", 30.0), ("gain", 1.5))
+SETTINGS: dict[str, tuple[tuple[str, float], ...]] = {
+    "node": (("sigma", 0.05), ("rate", 3e-4)),
+    "shuffled": (("sigma", 0.05), ("rate", 3e-4)),
+    "weight": (("sigma", 0.01), ("rate", 6e-4)),
+    "hebbian": PUBLISHED,
+}
 TYPES = ("sample", "match")
 COLOURS = {"node": "#0072B2", "shuffled": "0.55", "weight": "#009E73", "hebbian": "#D55E00"}
 WORDS = {
@@ -96,48 +103,45 @@ def task_of(run: Run) -> tasks.DelayedNonMatchToSample:
 
 
 def network_of(run: Run, task: tasks.DelayedNonMatchToSample) -> CTRNN:
-    """The network before learning; for the Hebbian rule the rate of a unit is the output, and only recurrent weights learn."""
-    settings = dict(run.settings)
-    n_units, tau = int(settings.get("n_units", 64)), settings.get("tau", 60.0)
-    hebbian, held = run.rule == "hebbian", list(CONSTANT)
-    fixed, taus = np.full((n_units, n_units), np.nan), np.full(n_units, tau)
+    """The network of the publication before learning: one output is the rate of unit 0, the other its negative."""
+    settings, held = dict(run.settings), list(CONSTANT)
+    fixed, taus = np.full((N_UNITS, N_UNITS), np.nan), np.full(N_UNITS, settings.get("tau", 60.0))
     fixed[held], taus[held] = 0.0, task.dt  # they hear nothing, and a push is over in one step
     network = CTRNN(
         task.n_inputs,
-        n_units,
+        N_UNITS,
         task.n_outputs,
-        tau=taus if hebbian else tau,
+        tau=taus,
         dt=task.dt,
         activation="tanh",
-        connectivity=FixedWeights(fixed) if hebbian else None,
-        init=Gaussian(settings.get("gain", 1.8)),
+        connectivity=FixedWeights(fixed),
+        init=Gaussian(settings.get("gain", 1.7)),
         seed=run.seed,
     )
-    if hebbian:
-        W_in = 2 * torch.rand(network.W_in.shape, generator=torch_generator(run.seed, "inputs")) - 1
-        W_in[:, 0], W_in[held] = 0.0, 0.0  # there is no fixation in the publication
-        network.W_in = W_in
-        W_out = torch.zeros_like(network.W_out)
-        W_out[0, 0], W_out[1, 0] = -1.0, 1.0
-        network.W_out = W_out
-        with torch.no_grad():
-            network.bias[held] = torch.tensor(list(CONSTANT.values()))
-        for name, parameter in network.named_parameters():
-            parameter.requires_grad_(name == "recurrent.raw")
+    W_in = (2 * torch.rand(network.W_in.shape, generator=torch_generator(run.seed, "inputs")) - 1) / STIMULUS
+    W_in[:, 0], W_in[held] = 0.0, 0.0  # there is no fixation in the publication
+    network.W_in = W_in
+    W_out = torch.zeros_like(network.W_out)
+    W_out[0, 0], W_out[1, 0] = -1.0, 1.0
+    network.W_out = W_out
+    with torch.no_grad():
+        network.bias[held] = torch.tensor(list(CONSTANT.values()))
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name == "recurrent.raw")
     return network
 
 
 def rule_of(run: Run) -> tuple[rules.AbstractRule, int, list[float]]:
     """The rule, how many trials it has at a time, and where it takes errors down."""
-    mean = rules.RunningMean(0.25, TYPES)
+    settings, mean = dict(run.settings), rules.RunningMean(0.25, TYPES)
     if run.rule == "hebbian":
         kept = Recorded(NegativeLoss(AbsoluteError()))
         return rules.RewardHebbian(kept, baseline=mean), 1, kept.errors
     kept = Recorded(NegativeLoss(SquaredError()))
     if run.rule == "weight":
-        return rules.WeightPerturbation(kept, 0.005, baseline=mean), 8, kept.errors
+        return rules.WeightPerturbation(kept, settings["sigma"], baseline=mean), 4, kept.errors
     reward = Shuffled(kept) if run.rule == "shuffled" else kept
-    return rules.NodePerturbation(reward, 0.05, 0.1, mean), 8, kept.errors
+    return rules.NodePerturbation(reward, settings["sigma"], 0.0, mean), 4, kept.errors
 
 
 def learn(run: Run) -> dict[str, Any]:
@@ -146,16 +150,15 @@ def learn(run: Run) -> dict[str, Any]:
     task = task_of(run)
     network, (rule, n_batch, errors) = network_of(run, task), rule_of(run)
     learning = [each for each in network.parameters() if each.requires_grad]
-    rate = 8e-4 if run.rule == "weight" else 1.2e-3
-    optimizer = rule.optimizer(network) if rule.finished else torch.optim.Adam(learning, lr=rate)
+    optimizer = rule.optimizer(network)
+    if not rule.finished:
+        optimizer = torch.optim.Adam(learning, lr=dict(run.settings)["rate"])
     test = task.sample(task.n_conditions, seed=run.seed, balanced=True)
     tested, correct = [], []
     for k in range(run.n_trials // n_batch):
         optimizer.zero_grad(set_to_none=True)
         trials = task.sample(n_batch, seed=run.seed, first=k * n_batch)
         rule.backward(network, trials, generator=torch_generator(run.seed, "exploration", k))
-        if rule.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(learning, rule.clip_norm)
         optimizer.step()
         if (k + 1) * n_batch % 120 == 0:
             with torch.no_grad():
@@ -187,9 +190,7 @@ def reached(found: dict[str, Any]) -> int | None:
 def planned(n_seeds: int) -> list[Run]:
     """The runs of the study."""
     seeds = range(FIRST_SEED, FIRST_SEED + n_seeds)
-    return [
-        Run(rule, seed, N_TRIALS, HEBBIAN if rule == "hebbian" else ()) for rule in WORDS for seed in seeds
-    ]
+    return [Run(rule, seed, N_TRIALS, settings) for rule, settings in SETTINGS.items() for seed in seeds]
 
 
 def table(runs: Sequence[Run], results: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -294,7 +295,7 @@ def draw(runs: Sequence[Run], results: Sequence[dict[str, Any]]) -> Figure:
 
 def main() -> None:
     """Do what is missing, draw, write."""
-    options, place = arguments(__doc__, "reward", n_seeds=5)
+    options, place = arguments(__doc__, "reward", n_seeds=10)
     runs = planned(options.seeds)
     results = place.finished(learn, runs)
     rows = table(runs, results)
