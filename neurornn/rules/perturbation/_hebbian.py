@@ -150,12 +150,19 @@ class RewardHebbian(AbstractRewardRule, AbstractFinishedRule):
         Returns:
             One number for each synapse, ``(post, pre)``.
         """
-        mean, deviations = run.state[:, 0], []
-        for x in run.state[:, 1:].unbind(1):
-            deviations.append(x - mean)
-            mean = self.keep * mean + (1 - self.keep) * x
-        post = torch.stack(deviations, 1) ** self.power * (run.trials.valid * weight[:, None]).unsqueeze(-1)
+        deviations = run.state[:, 1:] - self._running_mean(run.state[:, :-1])
+        post = deviations**self.power * (run.trials.valid * weight[:, None]).unsqueeze(-1)
         return product(post, run.rate[:, :-1] ** self.power)
+
+    def _running_mean(self, state: Float[Tensor, "batch time unit"]) -> Float[Tensor, "batch time unit"]:
+        """The mean after each step; twice as many of the terms at every round, until what is kept of the past is nothing."""
+        mean = state * (1 - self.keep)
+        mean[:, 0] = state[:, 0]
+        shift, kept = 1, self.keep
+        while shift < state.shape[1] and kept > 0:
+            mean[:, shift:] = mean[:, shift:] + kept * mean[:, :-shift]
+            shift, kept = 2 * shift, kept**2
+        return mean
 
     def _push(self, network: CTRNN, trials: Trials, generator: torch.Generator | None) -> Explored:
         """Run a batch with pushes, and with the noise of the network."""
