@@ -36,6 +36,7 @@ MOST, CHECK = 2000, 50  # batches for each delay, and between tests
 CONTROLS = {"forgetful": "gates that keep nothing", "shuffled": "reward of another trial"}
 SACCADE = rules.RECOLLECT(rate=0.3, gate_rate=0.6, decay=0.4, each_step=True)
 BANDIT = rules.RECOLLECT(rate=0.1, gate_rate=0.6, decay=0.4, discount=0.5)
+PUBLISHED = rules.RECOLLECT()  # played by networks with the published gates, too
 N_BANDIT, EVERY, N_EPISODES, LAGS = 800, 100, 400, np.arange(-5, 16)
 N_BANDIT_SEEDS, N_CONTROL_SEEDS = 3, 2
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"]
@@ -98,7 +99,7 @@ class Run:
     """One network that learns.
 
     Attributes:
-        what: saccade, bandit, or a control.
+        what: saccade, bandit, bandit with the published constants, or a control.
         seed: Seed of the network, the trials and the actions.
         settings: The rule and the longest training.
     """
@@ -111,7 +112,7 @@ class Run:
 def learn(run: Run) -> dict[str, Any]:
     """What a network did while it learned, and after."""
     torch.set_num_threads(1)
-    return learn_bandit(run) if run.what == "bandit" else learn_saccades(run)
+    return learn_bandit(run) if run.what in {"bandit", "published"} else learn_saccades(run)
 
 
 def learn_saccades(run: Run) -> dict[str, Any]:
@@ -151,7 +152,10 @@ def learn_saccades(run: Run) -> dict[str, Any]:
 def learn_bandit(run: Run) -> dict[str, Any]:
     """Best choices in new worlds during learning; choices around reversals with the weights at rest."""
     task = bandit()
-    network = GatedMemory(task.n_inputs, 8, task.n_outputs, dt=STEP, threshold=0.0, slope=2.0, seed=run.seed)
+    rule, threshold, slope = (PUBLISHED, 2.5, 1.0) if run.what == "published" else (BANDIT, 0.0, 2.0)
+    network = GatedMemory(
+        task.n_inputs, 8, task.n_outputs, dt=STEP, threshold=threshold, slope=slope, seed=run.seed
+    )
     seen, best = [0], [float(played(network, task).performance.mean())]
 
     def look(progress: Progress) -> None:
@@ -160,7 +164,7 @@ def learn_bandit(run: Run) -> dict[str, Any]:
             best.append(float(played(network, task).performance.mean()))
 
     train(
-        network, task, rule=BANDIT, n_steps=N_BANDIT, batch_size=BATCH, seed=run.seed, validate_every=N_BANDIT,
+        network, task, rule=rule, n_steps=N_BANDIT, batch_size=BATCH, seed=run.seed, validate_every=N_BANDIT,
         n_validation=20, callback=look,
     )  # fmt: skip
     history = played(network, task)
@@ -228,9 +232,11 @@ def stays(history: xr.Dataset) -> dict[str, float]:
 def planned(n_seeds: int) -> list[Run]:
     """The runs of the study."""
     saccade, other = f"{SACCADE} {DELAYS} {BATCH} {MOST}", f"{BANDIT} {BATCH} {N_BANDIT}"
+    published = f"{PUBLISHED} {BATCH} {N_BANDIT}"
     runs = []
     for seed in range(n_seeds):
-        runs += [Run("bandit", seed, other)] if seed < N_BANDIT_SEEDS else []
+        if seed < N_BANDIT_SEEDS:
+            runs += [Run("bandit", seed, other), Run("published", seed, published)]
         runs += [Run("saccade", seed, saccade)]
         runs += [Run(control, seed, saccade) for control in CONTROLS] if seed < N_CONTROL_SEEDS else []
     return runs
@@ -241,7 +247,7 @@ def table(runs: Sequence[Run], results: Sequence[Mapping[str, Any]]) -> pd.DataF
     rows: list[dict[str, Any]] = []
     for run, found in zip(runs, results, strict=True):
         own = {"what": run.what, "seed": run.seed}
-        if run.what == "bandit":
+        if run.what in {"bandit", "published"}:
             rows.append(
                 own
                 | {"trials": found["trial"][-1], "performance": found["best"][-1], "reward": found["reward"]}
@@ -282,8 +288,8 @@ def findings(runs: Sequence[Run], results: Sequence[Mapping[str, Any]]) -> dict[
     found["win-stay, lose-shift"] = f"best {float(shifted(task).performance.mean()):.3f}"
     found["ideal observer around reversals"] = str(np.round(around(ideal), 2).tolist())
     for run, each in zip(runs, results, strict=True):
-        if run.what == "bandit":
-            found[f"bandit, seed {run.seed}"] = (
+        if run.what in {"bandit", "published"}:
+            found[f"{run.what}, seed {run.seed}"] = (
                 f"best {each['best'][0]:.3f} before, {each['best'][-1]:.3f} after; reward {each['reward']:.3f}; stays "
                 f"{each['stay after reward']:.2f} and {each['stay after none']:.2f}; around {np.round(each['around'], 2).tolist()}"
             )
@@ -300,7 +306,7 @@ def draw(runs: Sequence[Run], results: Sequence[Mapping[str, Any]]) -> Figure:
     """The six panels."""
     figure = Figure(figsize=(8.6, 5.2), layout="constrained")
     a, b, c, d, e, f = figure.subplots(2, 3).flat
-    by = {what: [each for run, each in zip(runs, results, strict=True) if run.what == what] for what in (*CONTROLS, "saccade", "bandit")}  # fmt: skip
+    by = {what: [each for run, each in zip(runs, results, strict=True) if run.what == what] for what in (*CONTROLS, "saccade", "bandit", "published")}  # fmt: skip
     for k, found in enumerate(by["saccade"]):
         total = np.cumsum(found["n_trials"]) / 1000
         a.plot(range(len(total)), total, color=COLOURS[k % 5], marker="o", markersize=3.5, linewidth=1.0)
@@ -315,6 +321,8 @@ def draw(runs: Sequence[Run], results: Sequence[Mapping[str, Any]]) -> Figure:
     d.plot([0, 1], [0, 1], color="0.8", linewidth=0.8, zorder=0)
     label(d, "d", "gate while the cue is on", "gate in the delay")
     ideal = observed(bandit())
+    for found in by["published"]:
+        e.plot(np.array(found["trial"]) / 1000, found["best"], color="0.75", linewidth=1.0)
     for k, found in enumerate(by["bandit"]):
         e.plot(np.array(found["trial"]) / 1000, found["best"], color=COLOURS[k], linewidth=1.2)
         f.plot(LAGS, found["around"], color=COLOURS[k], linewidth=1.2)
