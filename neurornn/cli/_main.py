@@ -25,6 +25,7 @@ from neurornn.cli._commands import (
     from_recipe,
 )
 from neurornn.cli._recipes import named_in
+from neurornn.rules import UnsuitableNetwork
 from neurornn.tasks import TaskNotFound
 
 _DESCRIPTION = """Train recurrent networks on cognitive tasks, dissect them, and look at the result.
@@ -67,7 +68,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has seen enough, as in 'neurornn tasks | head -1'
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (so that nothing is flushed into the pipe at exit)
         return 0
-    except (ImportError, MemoryError, OSError, RuntimeError, TaskNotFound, TypeError, ValueError) as error:
+    except (
+        ImportError,
+        MemoryError,
+        OSError,
+        RuntimeError,
+        TaskNotFound,
+        UnsuitableNetwork,
+        ValueError,
+    ) as error:
         sys.stderr.write(f"neurornn: {str(error) or type(error).__name__}\n")
         return 1
     return 0

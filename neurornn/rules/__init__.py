@@ -50,6 +50,7 @@ __all__ = [
     "Stored",
     "Symmetric",
     "TruncatedBPTT",
+    "UnsuitableNetwork",
     "WeightPerturbation",
     "alignment",
     "plot_alignment",
@@ -60,6 +61,7 @@ from neurornn.rules._alignment_plot import plot_alignment as plot_alignment
 from neurornn.rules._alignment_training import AlignmentCallback as AlignmentCallback
 from neurornn.rules._base import AbstractOnlineRule as AbstractOnlineRule
 from neurornn.rules._base import AbstractRule as AbstractRule
+from neurornn.rules._base import UnsuitableNetwork as UnsuitableNetwork
 from neurornn.rules._bptt import BPTT as BPTT
 from neurornn.rules._bptt import TruncatedBPTT as TruncatedBPTT
 from neurornn.rules._celltypes import MDGL as MDGL

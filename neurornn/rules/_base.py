@@ -5,6 +5,7 @@ __all__ = [
     "AbstractOnlineRule",
     "AbstractPiecewiseRule",
     "AbstractRule",
+    "UnsuitableNetwork",
     "plain_descent",
 ]
 
@@ -20,6 +21,10 @@ from typing_extensions import override
 from neurornn.networks import AbstractNetwork
 from neurornn.objective import Objective
 from neurornn.trials import Trials
+
+
+class UnsuitableNetwork(TypeError):
+    """A rule is given a network of a family that it is not derived for."""
 
 
 class AbstractRule(ABC):

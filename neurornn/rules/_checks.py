@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from neurornn.networks import CTRNN, AbstractNetwork
-from neurornn.rules._base import AbstractRule
+from neurornn.rules._base import AbstractRule, UnsuitableNetwork
 from neurornn.trials import Trials
 
 
@@ -33,10 +33,10 @@ def leaky(rule: AbstractRule, network: AbstractNetwork) -> CTRNN:
         The network.
 
     Raises:
-        TypeError: If it is no leaky network.
+        UnsuitableNetwork: If it is no leaky network.
     """
     if not callable(getattr(network, "circuit", None)):
-        raise TypeError(
+        raise UnsuitableNetwork(
             f"{type(rule).__name__} is derived for leaky networks such as CTRNN, and {type(network).__name__} is none: it has no "
             "circuit(). Use rules.BPTT(), which differentiates any network."
         )
@@ -54,10 +54,10 @@ def leaky_only(rule: AbstractRule, network: AbstractNetwork) -> CTRNN:
         The network.
 
     Raises:
-        TypeError: If it is of another family.
+        UnsuitableNetwork: If it is of another family.
     """
     if not isinstance(network, CTRNN):
-        raise TypeError(
+        raise UnsuitableNetwork(
             f"{type(rule).__name__} is derived for the leaky network CTRNN: got a {type(network).__name__}. Use rules.BPTT()."
         )
     return network

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from neurornn.networks import AbstractNetwork, GatedMemory
 from neurornn.objective import Objective
-from neurornn.rules._base import AbstractPiecewiseRule, AbstractRule, plain_descent
+from neurornn.rules._base import AbstractPiecewiseRule, AbstractRule, UnsuitableNetwork, plain_descent
 from neurornn.rules._checks import check_positive, check_size
 from neurornn.rules.recollect._course import AbstractCourse, TrialCourse, World, WorldCourse
 from neurornn.rules.recollect._life import Life
@@ -176,7 +176,7 @@ class _Playing(_AbstractActing):
 
 def _checked(network: AbstractNetwork, trials: Trials, objective: Objective) -> GatedMemory:
     if not isinstance(network, GatedMemory):
-        raise TypeError(
+        raise UnsuitableNetwork(
             f"RECOLLECT is derived for gates that read nothing but the input: it needs a GatedMemory "
             f"(--kind recollect), got {type(network).__name__}."
         )

@@ -13,6 +13,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from neurornn.networks import CTRNN, AbstractNetwork, ReversibleRNN
+from neurornn.rules._base import UnsuitableNetwork
 from neurornn.rules._checks import check_steps
 from neurornn.rules.replay._sources import AbstractSource, Experience, Replayed, distance
 
@@ -164,11 +165,11 @@ def check_undoes(
         otherwise: What to use for others.
 
     Raises:
-        TypeError: If the network is of another family.
+        UnsuitableNetwork: If the network is of another family.
         ValueError: If nothing of a state is left after a step.
     """
     if not isinstance(network, family):
-        raise TypeError(
+        raise UnsuitableNetwork(
             f"{type(source).__name__}() undoes the steps of a {called}: got {type(network).__name__}. Use Stored(), or {otherwise}."
         )
     if bool((network.alpha >= 1).any()):

@@ -13,7 +13,7 @@ from typing_extensions import override
 from neurornn._threads import single_threaded
 from neurornn.networks import CTRNN, AbstractNetwork, Outputs, ReversibleRNN, Trajectory
 from neurornn.objective import Objective
-from neurornn.rules._base import AbstractRule
+from neurornn.rules._base import AbstractRule, UnsuitableNetwork
 from neurornn.rules._checks import fitting
 from neurornn.rules._hand_over import penalise
 from neurornn.rules.replay._credit import AbstractCredit, ExactCredit
@@ -141,7 +141,7 @@ def replayed(
 
 def _replayable(network: AbstractNetwork) -> CTRNN | ReversibleRNN:
     if not isinstance(network, CTRNN | ReversibleRNN):
-        raise TypeError(
+        raise UnsuitableNetwork(
             f"Replay is derived for CTRNN and ReversibleRNN, and {type(network).__name__} is neither. Use rules.BPTT(), which "
             "differentiates any network."
         )
