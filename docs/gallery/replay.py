@@ -3,16 +3,17 @@
 python docs/gallery/replay.py
 
 After Cheng & Brown (2025) https://direct.mit.edu/neco/article/37/3/403/127434. The memory alone: what it recalls, and how much it
-holds. Then networks of 64 tanh units that learn three tasks with Adam: a^n b^n, a T-maze and handwritten digits row by row. Replay runs in
-networks of two populations whose steps are undone from the last state, with exact or aligned credit, and with inputs that are
-recalled by the memory; RFLO with random feedback and a reservoir, of which the read-out alone learns, in ordinary leaky networks of the
-same size. Finished runs are kept in .cache/ and not done again.
+holds. Then networks of 64 tanh units that learn three tasks with Adam: a^n b^n, a T-maze and handwritten digits row by row, the last two
+also with delays that are long against the time constant. Replay runs in networks of two populations whose steps are undone from
+the last state, with exact or aligned credit, and with inputs that are recalled by the memory; RFLO with random feedback and a reservoir,
+of which the read-out alone learns, in ordinary leaky networks of the same size. Where the delay is long replay also runs in those, from
+states that are kept: what is compared is then the rule and nothing else. Finished runs are kept in .cache/ and not done again.
 """
 
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -34,6 +35,7 @@ LENGTHS = (5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120)  # of stored sequenc
 STEPS = (5, 10, 20, 30, 40)  # of trials whose gradient is taken
 COLOURS = {
     "exact": "#0072B2",
+    "undone": "#56B4E9",
     "aligned": "#009E73",
     "recalled": "#CC79A7",
     "RFLO": "#D55E00",
@@ -41,8 +43,9 @@ COLOURS = {
 }
 WORDS = {
     "exact": "replay, exact credit",
+    "undone": "exact, two populations (k, m)",
     "aligned": "replay, aligned credit",
-    "recalled": "replay of recalled inputs, aligned credit",
+    "recalled": "recalled inputs, aligned",
     "RFLO": "RFLO, random feedback",
     "reservoir": "read-out alone",
 }
@@ -72,13 +75,38 @@ class Setting:
     batch_size: int
     scale: float = 1.0
     gain: float = 1.0
-    rules: tuple[str, ...] = field(default=tuple(COLOURS), repr=False)
+    rules: tuple[str, ...] = field(default=("exact", "aligned", "recalled", "RFLO", "reservoir"), repr=False)
     n_seeds: int = field(default=5, repr=False)
     falling: bool = False
 
 
+@dataclass(frozen=True)
+class Same(Setting):
+    """Leaky networks for every rule, and for each rule a rate of its own.
+
+    "exact" and "aligned" replay states that were kept. "undone" is exact replay in two populations.
+
+    Attributes:
+        network_gain: Of the recurrent weights before learning.
+        checkpoint_every: Steps between kept states where steps are undone.
+        rates: Rates of the rules that take another.
+        first_seed: Seed of the first network.
+    """
+
+    network_gain: float = 0.8
+    checkpoint_every: int | None = None
+    rates: tuple[tuple[str, float], ...] = field(default=(), repr=False)
+    first_seed: int = field(default=10, repr=False)
+
+    def of(self, rule: str) -> "Same":
+        """How one rule learns."""
+        return replace(self, rate=dict(self.rates).get(rule, self.rate))
+
+
 LONGER = (("counts", (6, 7, 8, 9)), ("held_out_counts", (11, 12, 13, 14)))
 SHORTER = (("cue", (3, 4)), ("delay", (18, 20)), ("branch", (3, 4)))
+LONG = (("cue", (3, 4)), ("delay", (40, 44)), ("branch", (3, 4)))
+MATCHED = ("exact", "undone", "aligned", "RFLO", "reservoir")
 ALL_BUT_MEMORY = ("exact", "aligned", "RFLO", "reservoir")
 SETTINGS = {
     "counting": Setting(("counting-language", ()), 10.0, 0.01, 1500, 16, 0.1),
@@ -94,8 +122,43 @@ SETTINGS = {
     "longer counting": Setting(("counting-language", LONGER), 5.0, 0.005, 2500, 16, rules=ALL_BUT_MEMORY),
     "maze": Setting(("t-maze", SHORTER), 5.0, 0.005, 2500, 16, gain=1.5, rules=ALL_BUT_MEMORY, n_seeds=2),
     "rows": Setting(("row-images", ()), 5.0, 0.005, 1500, 32, rules=ALL_BUT_MEMORY, n_seeds=2),
+    "long maze": Same(
+        ("t-maze", LONG),
+        5.0,
+        0.005,
+        2400,
+        16,
+        gain=1.2,
+        rules=MATCHED,
+        rates=(("undone", 0.01), ("aligned", 0.002)),
+    ),
+    "long maze, falling rate": Same(
+        ("t-maze", LONG),
+        5.0,
+        0.005,
+        3600,
+        16,
+        gain=1.2,
+        falling=True,
+        rules=ALL_BUT_MEMORY,
+        n_seeds=3,
+        rates=(("aligned", 0.002), ("RFLO", 0.01), ("reservoir", 0.03)),
+    ),
+    "rows and a delay": Same(
+        ("row-images", (("blank_rows", 16),)),
+        2.0,
+        0.01,
+        1500,
+        32,
+        gain=1.2,
+        falling=True,
+        rules=MATCHED,
+        n_seeds=3,
+        rates=(("aligned", 0.002), ("RFLO", 0.002), ("reservoir", 0.03)),
+        checkpoint_every=8,
+    ),
 }
-N_RECALLED = 2  # networks that learn from recalled inputs: these take the longest
+FEW = {"recalled": 2, "undone": 2}  # networks at most: these take the longest
 TITLES = {
     "counting": "n = 1–4, small weights",
     "counting, default weights": "n = 1–4, default weights",
@@ -104,6 +167,9 @@ TITLES = {
     "longer counting": "n = 6–9, default weights",
     "maze": "T-maze",
     "rows": "digits by rows",
+    "long maze": "T-maze, long delay",
+    "long maze, falling rate": "the same, falling rate",
+    "rows and a delay": "digits, 16 blank rows",
 }
 
 
@@ -272,7 +338,7 @@ def learn(run: Learning) -> dict[str, Any]:
         validate_every=max(1, setting.n_updates // 30),
         n_validation=4 if few else 100,
     ).history
-    split: Literal["train", "test"] = "test" if run.study == "rows" else "train"
+    split: Literal["train", "test"] = "test" if run.study.startswith("rows") else "train"
     test = task.sample(4 if few else 400, seed=1000 + run.seed, balanced=few, split=split)
     with torch.no_grad():
         output = network.outputs(test.inputs.to(next(network.parameters()))).output
@@ -287,11 +353,14 @@ def learner(run: Learning, task: tasks.AbstractTask) -> tuple[CTRNN | Reversible
     """The network before learning, and the rule."""
     setting = run.setting
     sizes: dict[str, Any] = {"tau": setting.tau * task.dt, "dt": task.dt, "seed": run.seed}
+    leaky, gain, checkpoint_every = run.rule in ("RFLO", "reservoir"), 1.5, None
+    if isinstance(setting, Same):
+        leaky, gain, checkpoint_every = run.rule != "undone", setting.network_gain, setting.checkpoint_every
     network: CTRNN | ReversibleRNN
-    if run.rule in ("RFLO", "reservoir"):
-        network = CTRNN(task.n_inputs, 64, task.n_outputs, activation="tanh", init=Gaussian(1.5), **sizes)
+    if leaky:
+        network = CTRNN(task.n_inputs, 64, task.n_outputs, activation="tanh", init=Gaussian(gain), **sizes)
     else:
-        network = ReversibleRNN(task.n_inputs, 64, task.n_outputs, gain=1.5, **sizes)
+        network = ReversibleRNN(task.n_inputs, 64, task.n_outputs, gain=gain, **sizes)
     with torch.no_grad():
         network.input.raw.mul_(setting.scale)
         network.readout.raw.mul_(setting.scale)
@@ -301,8 +370,11 @@ def learner(run: Learning, task: tasks.AbstractTask) -> tuple[CTRNN | Reversible
         return network, rules.BPTT()
     if run.rule == "RFLO":
         return network, rules.RFLO(rules.Random(run.seed))
-    states = rules.Reversible()
-    credit = rules.ExactCredit() if run.rule == "exact" else rules.AlignedCredit(run.seed, setting.gain)
+    exact = run.rule in ("exact", "undone")
+    credit = rules.ExactCredit() if exact else rules.AlignedCredit(run.seed, setting.gain)
+    if leaky:
+        return network, rules.Replay(rules.Stored(), credit)
+    states = rules.Reversible(checkpoint_every=checkpoint_every)
     source = Recalled(SequenceMemory(400, background=0.0), states) if run.rule == "recalled" else states
     return network, rules.Replay(source, credit)
 
@@ -320,12 +392,14 @@ def planned(n_seeds: int) -> list[Learning | Holding | Pointing | Recalling]:
             for n_steps in STEPS
         ),
         *(
-            Learning(study, rule, seed, setting)
+            Learning(study, rule, setting.first_seed + seed, setting.of(rule))
+            if isinstance(setting, Same)
+            else Learning(study, rule, seed, setting)
             for seed in range(n_seeds)
             for study, setting in SETTINGS.items()
             if seed < setting.n_seeds
             for rule in setting.rules
-            if rule != "recalled" or seed < N_RECALLED
+            if rule not in FEW or seed < FEW[rule]
         ),
     ]
 
@@ -388,23 +462,24 @@ def findings(rows: pd.DataFrame) -> dict[str, str]:
 
 
 def draw(runs: Sequence[Any], results: Sequence[dict[str, Any]]) -> Figure:
-    """The ten panels."""
+    """The thirteen panels, and what the colours are."""
     rows = table(runs, results)
-    figure = Figure(figsize=(13.0, 5.6), layout="constrained")
-    panels = figure.subplots(2, 5)
+    figure = Figure(figsize=(17.0, 5.6), layout="constrained")
+    panels = figure.subplots(2, 7)
     recall(panels[0, 0], next(f for run, f in zip(runs, results, strict=True) if isinstance(run, Recalling)))
     hold(panels[0, 1], rows)
     aim(panels[0, 2], rows)
-    for ax, study in zip(panels.flat[3:], TITLES, strict=True):
+    for ax, study in zip(panels.flat[3:13], TITLES, strict=True):
         curves(ax, study, runs, results)
-    for letter, ax in zip("abcdefghij", panels.flat, strict=True):
+    for letter, ax in zip("abcdefghijklm", panels.flat[:13], strict=True):
         ax.set_title(letter, loc="left", fontsize=9, fontweight="bold")
         ax.tick_params(labelsize=7)
         ax.spines[["top", "right"]].set_visible(False)
     handles = [
         panels[0, 3].plot([], [], color=colour, label=WORDS[rule])[0] for rule, colour in COLOURS.items()
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=5, frameon=False, fontsize=7)
+    panels[1, 6].legend(handles=handles, loc="center", frameon=False, fontsize=8)
+    panels[1, 6].set_axis_off()
     return figure
 
 
@@ -434,7 +509,7 @@ def hold(ax: Axes, rows: pd.DataFrame) -> None:
     ax.set_xscale("log")
     ax.set_xticks([5, 10, 20, 50, 100], ["5", "10", "20", "50", "100"])
     ax.minorticks_off()
-    ax.set_xlim(4.5, 300)  # room for the legend
+    ax.set_xlim(4.5, 600)  # room for the legend
     ax.set_xlabel("patterns in a sequence", fontsize=8)
     ax.set_ylabel("sequences in exact order", fontsize=8)
     ax.legend(title="units", frameon=False, fontsize=6.5, title_fontsize=6.5, loc="upper right")
