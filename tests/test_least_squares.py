@@ -327,11 +327,38 @@ def test_updates_by_chance_are_a_function_of_the_generator():
         rule.backward(network, trials)
 
 
+def test_where_nothing_counts_nothing_is_forgotten():
+    network, trials, rule = made(), toy_trials(2, 6), FORCE(forgetting=0.5)
+    padded = toy_trials(2, 9)
+    padded.inputs[:, :6], padded.targets[:, :6], padded.mask[:, :6] = (
+        trials.inputs,
+        trials.targets,
+        trials.mask,
+    )
+    padded.mask[:, 6:] = 0.0
+    found = []
+    for batch in (trials, padded):
+        each = copy.deepcopy(network)
+        rule.backward(each, batch)
+        found.append(rule.memory(each)["P"])
+    close(found[0], found[1], 0)
+
+
+def test_a_teacher_is_a_function_of_its_seed():
+    network = made()
+    one, same, other = (FullFORCE(seed=k).teacher(network, 1) for k in (1, 1, 2))
+    for a, b, c in zip(one, same, other, strict=True):
+        assert torch.equal(a, b) and not torch.isclose(a, c).any()
+
+
 def test_a_ramp_tells_the_time_of_an_epoch():
     trials = toy_trials(3, 6)
     hint = Ramp("trial").signal(trials)[:, :, 0]
     close(hint[0], torch.arange(6, dtype=torch.float64) / 6, 1e-12)
     close(hint[2], torch.tensor([0, 0.25, 0.5, 0.75, 0, 0], dtype=torch.float64), 1e-12)
+    trials.epochs["late"] = trials.epochs["trial"] + np.array([[40.0, 0.0]])
+    late = Ramp("late").signal(trials)[:, :, 0]
+    close(late[0], torch.tensor([0, 0, 0, 0.25, 0.5, 0.75], dtype=torch.float64), 1e-12)
     with pytest.raises(KeyError, match="No epoch 'delay'"):
         Ramp("delay").signal(trials)
 

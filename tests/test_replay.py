@@ -412,6 +412,28 @@ def test_a_rule_that_recomputes_gives_the_exact_gradient_where_inversion_fails()
     assert_gradients_differ(drifted, exact, "a_to_b.raw", by=0.5)  # what would have happened
 
 
+def test_what_is_kept_is_where_the_replay_goes_on_and_where_it_runs_forward_again():
+    """With noise, whose numbers belong to their steps, and checkpoints between which inversion fails."""
+    network = ReversibleRNN(3, 40, 2, tau=10.0, dt=3.0, gain=2.5, sigma_rec=0.3)
+    inputs, generator = random_inputs(network, 90), torch.Generator()
+    past, true = replayed(
+        Reversible(ANYTHING, checkpoint_every=40), network, inputs, generator=generator.manual_seed(1)
+    )
+    assert past.known == (80, 40, 0)
+    for k in past.known:
+        assert torch.equal(past.state[:, k], true[:, k])
+    assert not torch.equal(past.state[:, 41], true[:, 41])
+    with pytest.warns(UserWarning, match="computed again"):
+        past, true = replayed(
+            Reversible(1e-9, "recompute", checkpoint_every=40),
+            network,
+            inputs,
+            generator=generator.manual_seed(1),
+        )
+    assert past.recomputed.all()
+    torch.testing.assert_close(past.state, true, rtol=0, atol=1e-9)
+
+
 def test_what_is_kept():
     assert list(Stored().keeps(3)) == [0, 1, 2, 3]
     assert list(Inverted().keeps(10)) == []

@@ -110,9 +110,9 @@ def linear(n, n_outputs, **options):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_100_linear_units_hold_between_50_and_100_inputs(seed):
     network = linear(100, 200, spectral_radius=0.95, seed=seed)
-    capacity = {alpha: kept(network, alpha, 200).sum() for alpha in (1e-20, 1.0)}
+    capacity = {alpha: kept(network, alpha, 200).sum() for alpha in (1e-26, 1e-20, 1.0)}
     chance = 200 / 6000  # squared correlations of unrelated series
-    assert 50 < capacity[1e-20] < 100 + 2 * chance
+    assert 50 < capacity[1e-20] < capacity[1e-26] < 100 + 2 * chance  # the second is below rounding
     assert capacity[1.0] < 40  # a penalty takes the weak directions, in which the distant past is held
     forgetful = linear(100, 200, spectral_radius=0.2, seed=seed)
     assert kept(forgetful, 1e-20, 200).sum() < capacity[1e-20] / 2
@@ -228,6 +228,26 @@ def test_units_that_are_not_read_out_do_not_count():
     model = fitted(trials, rates, 0.1)
     assert np.abs(network.W_out.detach().numpy()[:, read] - model.coef_).max() < 1e-8
     assert (network.W_out[:, torch.as_tensor(~read)] == 0).all()
+
+
+def test_without_a_penalty_it_is_ordinary_regression():
+    for options in ({}, {"dale": Dale()}):
+        network, trials = made(**options), toy_trials(5, 60)
+        read = torch.ones(30, dtype=torch.bool) if not options else torch.as_tensor(network.cell_types == "E")
+        rates = torch.cat([network(trials.inputs).rate.detach()[:, :, read], torch.ones(5, 60, 1)], 2)
+        one_step(RidgeReadout(0.0), network, trials)
+        root = trials.mask.flatten().sqrt()[:, None]
+        wanted = torch.linalg.lstsq(rates.flatten(0, 1) * root, trials.targets.flatten(0, 1) * root).solution
+        found = torch.cat([network.W_out[:, read], network.bias_out[:, None]], 1)
+        torch.testing.assert_close(found.t(), wanted, rtol=1e-6, atol=1e-8)
+
+
+def test_what_is_left_is_told_for_the_noise_that_was_there():
+    network, trials = made(sigma_rec=0.3), toy_trials(5, 60)
+    left = RidgeReadout(0.1).fit(network, trials, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        run = network(trials.inputs, generator=torch.Generator().manual_seed(1))
+        torch.testing.assert_close(left, Objective()(network, trials, run))
 
 
 def test_the_rule_keeps_the_contract():
