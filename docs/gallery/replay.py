@@ -4,7 +4,7 @@ python docs/gallery/replay.py
 
 After Cheng & Brown (2025) https://direct.mit.edu/neco/article/37/3/403/127434. The memory alone: what it recalls, and how much it
 holds. Then networks of 64 tanh units that learn three tasks with Adam: a^n b^n, a T-maze and handwritten digits row by row, the last two
-also with delays that are long against the time constant. Replay runs in networks of two populations whose steps are undone from
+also with delays that are long against the time constant, and there beside the best linear read-out of a random network. Replay runs in networks of two populations whose steps are undone from
 the last state, with exact or aligned credit, and with inputs that are recalled by the memory; RFLO with random feedback and a reservoir,
 of which the read-out alone learns, in ordinary leaky networks of the same size. Where the delay is long replay also runs in those, from
 states that are kept: what is compared is then the rule and nothing else. Finished runs are kept in .cache/ and not done again.
@@ -22,6 +22,9 @@ import torch
 from _runs import arguments, save_figure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from typing_extensions import override
 
@@ -223,6 +226,21 @@ class Pointing:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What the best linear read-out finds in a network that has not learned.
+
+    Attributes:
+        study: Which of the tasks.
+        seed: Seed of the network.
+        setting: How the task is learned.
+    """
+
+    study: str
+    seed: int
+    setting: Same
+
+
+@dataclass(frozen=True)
 class Recalling:
     """One sequence of twenty patterns of 500 units, recalled.
 
@@ -262,11 +280,13 @@ class Falling(torch.optim.Adam):
         return super().step(closure)
 
 
-def execute(run: Learning | Holding | Pointing | Recalling) -> dict[str, Any]:
+def execute(run: Learning | Holding | Pointing | Reading | Recalling) -> dict[str, Any]:
     """Do one run of any kind."""
     torch.set_num_threads(1)
     if isinstance(run, Learning):
         return learn(run)
+    if isinstance(run, Reading):
+        return read(run)
     if isinstance(run, Holding):
         memory = SequenceMemory(run.n_units, pace=run.pace, background=run.background)  # type: ignore[arg-type]
         lengths = [n for n in LENGTHS if n <= run.n_units // 5]
@@ -349,6 +369,25 @@ def learn(run: Learning) -> dict[str, Any]:
     }
 
 
+def read(run: Reading) -> dict[str, Any]:
+    """Fraction right of a logistic regression on standardised rates, where the answer is due, in trials it was not fitted to."""
+    task = tasks.make(run.setting.task[0], **dict(run.setting.task[1]))
+    network, _ = learner(Learning(run.study, "reservoir", run.seed, run.setting), task)
+    parts = []
+    for split, n_trials in (("train", 3000), ("test", 400)):
+        trials = task.sample(n_trials, seed=2000 + run.seed, split=split)  # type: ignore[arg-type]
+        due, answer = trials.mask.argmax(1).numpy(), trials.conditions.get("label")
+        if answer is None:  # at the junction
+            cue, delay = (trials.conditions[name].astype(np.int64) for name in ("cue", "delay"))
+            due = cue + delay
+            answer = trials.conditions["side"]
+        with torch.no_grad():
+            rate = network(trials.inputs.to(next(network.parameters()))).rate
+        parts.append((rate[np.arange(n_trials), due].double().numpy(), answer))
+    reader = make_pipeline(StandardScaler(), LogisticRegression(C=10, max_iter=3000)).fit(*parts[0])
+    return {"final": float(reader.score(*parts[1]))}
+
+
 def learner(run: Learning, task: tasks.AbstractTask) -> tuple[CTRNN | ReversibleRNN, rules.AbstractRule]:
     """The network before learning, and the rule."""
     setting = run.setting
@@ -379,7 +418,7 @@ def learner(run: Learning, task: tasks.AbstractTask) -> tuple[CTRNN | Reversible
     return network, rules.Replay(source, credit)
 
 
-def planned(n_seeds: int) -> list[Learning | Holding | Pointing | Recalling]:
+def planned(n_seeds: int) -> list[Learning | Holding | Pointing | Reading | Recalling]:
     """The runs of the study."""
     return [
         Recalling(),
@@ -390,6 +429,12 @@ def planned(n_seeds: int) -> list[Learning | Holding | Pointing | Recalling]:
             for seed in range(min(n_seeds, 2))
             for n_units, broken in ((250, False), (500, False), (500, True))
             for n_steps in STEPS
+        ),
+        *(
+            Reading(study, setting.first_seed + seed, setting)
+            for seed in range(n_seeds)
+            for study, setting in SETTINGS.items()
+            if isinstance(setting, Same) and seed < setting.n_seeds and study != "long maze, falling rate"
         ),
         *(
             Learning(study, rule, setting.first_seed + seed, setting.of(rule))
@@ -432,6 +477,13 @@ def table(runs: Sequence[Any], results: Sequence[dict[str, Any]]) -> pd.DataFram
                 "what": name, "n_units": run.n_units, "length": run.n_steps, "seed": run.seed, "value": found["cosine"],
                 "mistaken": found["mistaken"],
             })  # fmt: skip
+        elif isinstance(run, Reading):
+            rows.append({
+                "what": run.study,
+                "rule": "best read-out",
+                "seed": run.seed,
+                "value": found["final"],
+            })
         elif isinstance(run, Learning):
             rows.append({
                 "what": run.study, "rule": run.rule, "seed": run.seed, "value": found["final"], "solved_at": solved(found),
@@ -451,6 +503,8 @@ def findings(rows: pd.DataFrame) -> dict[str, str]:
         told[f"{what}, {n_units:.0f} units (mistakes)"] = ", ".join(
             f"{n:.0f}: {line.value:.3f} ({line.mistaken:.2f})" for n, line in lines.iterrows()
         )
+    for study, own in rows[rows.rule == "best read-out"].groupby("what"):
+        told[f"{study}, best read-out"] = f"at the end {own.value.round(3).tolist()}"
     for study, setting in SETTINGS.items():
         for rule in setting.rules:
             own = rows[(rows.what == study) & (rows.rule == rule)]
