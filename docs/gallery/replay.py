@@ -4,8 +4,8 @@ python docs/gallery/replay.py
 
 After Cheng & Brown (2025) https://direct.mit.edu/neco/article/37/3/403/127434. The memory alone: what it recalls, and how much it
 holds. Then networks of 64 tanh units that learn three tasks with Adam: a^n b^n, a T-maze and handwritten digits row by row, the last two
-also with delays that are long against the time constant, and there beside the best linear read-out of a random network. Replay runs in networks of two populations whose steps are undone from
-the last state, with exact or aligned credit, and with inputs that are recalled by the memory; RFLO with random feedback and a reservoir,
+also with delays that are long against the time constant, and there beside the best linear read-out of a random network. Replay runs
+in networks of two populations whose steps are undone from the last state, with exact or aligned credit, and with inputs that are recalled by the memory; RFLO with random feedback and a reservoir,
 of which the read-out alone learns, in ordinary leaky networks of the same size. Where the delay is long replay also runs in those, from
 states that are kept: what is compared is then the rule and nothing else. Finished runs are kept in .cache/ and not done again.
 """
