@@ -275,6 +275,11 @@ def test_running_means_go_trial_by_trial_and_type_by_type():
         torch.tensor([1.0, 10.0, 3.0, 20.0, 5.0]), None, trials, {}
     )
     assert by_type.tolist() == [4.0, 20.0, 3.0, 10.0, 2.0]
+    by_both = dataclasses.replace(
+        toy(4), conditions={"a": np.array([0, 0, 1, 1]), "b": np.array([0, 1, 0, 0])}
+    )
+    both = rules.LeaveOneOut(("a", "b")).expected(torch.tensor([1.0, 2.0, 4.0, 8.0]), None, by_both, {})
+    assert both.tolist() == [1.0, 2.0, 8.0, 4.0]  # a type is what all the conditions say together
     alone = rules.LeaveOneOut().expected(torch.tensor([7.0]), None, toy(1), {})
     assert alone.tolist() == [7.0]  # nothing to compare with: nothing is learned
 

@@ -215,6 +215,12 @@ def test_in_a_leaky_network_it_is_recurrent_feedback_alignment(form):
     assert not torch.equal(credit.stand_in("recurrent", network.W_rec), V)
 
 
+def test_each_matrix_has_a_stand_in_of_its_own():
+    weight, credit = torch.zeros(30, 30, dtype=torch.float64), AlignedCredit(seed=1)
+    found = [credit.stand_in(name, weight).flatten() for name in ("a_to_b", "b_to_a", "recurrent", "readout")]
+    assert (torch.corrcoef(torch.stack(found)) - torch.eye(4)).abs().max() < 0.15
+
+
 def test_stand_ins_are_random_and_fixed():
     weight = torch.zeros(300, 200, dtype=torch.float64)
     V, again = (AlignedCredit(1, 2.0).stand_in("recurrent", weight) for _ in range(2))
