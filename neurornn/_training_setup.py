@@ -93,7 +93,7 @@ def check_whole_steps(rule: AbstractRule, optimizer: torch.optim.Optimizer, plan
     ):
         raise ValueError(
             f"{name} finds whole changes of the weights, not directions to follow: only plain gradient descent with rate 1 "
-            f"makes them. Leave the optimiser out, or use torch.optim.SGD(parameters, lr=1.0): got {optimizer!r}."
+            f"makes them. Leave the optimiser out, or use torch.optim.SGD(parameters, lr=1.0): got {_named(optimizer, *plain)}."
         )
     if plan.clip_norm is not None:
         raise ValueError(
@@ -131,3 +131,10 @@ def describe_optimizer(network: AbstractNetwork, optimizer: torch.optim.Optimize
         options = {key: describe(value) for key, value in group.items() if key != "params"}
         groups.append({**options, "parameters": [names[id(each)] for each in group["params"]]})
     return {"type": describe(type(optimizer)), "groups": groups}
+
+
+def _named(optimizer: torch.optim.Optimizer, *settings: str) -> str:
+    """An optimiser and some of its settings in a line."""
+    group = optimizer.param_groups[0]
+    told = ", ".join(f"{key}={group[key]:g}" for key in settings if key in group)
+    return f"{type(optimizer).__name__}({told})"

@@ -14,11 +14,15 @@ def did_you_mean(word: object, known: Iterable[object]) -> str:
         known: What could have been meant.
 
     Returns:
-        ``" Did you mean '...'?"`` with the closest of them, empty if none is close.
+        ``" Did you mean '...'?"`` with the closest of them, or one that is a part of the other; empty if there is none.
 
     Examples:
         >>> did_you_mean("tahn", ["relu", "tanh"])
         " Did you mean 'tanh'?"
+        >>> did_you_mean("tangent", ["relu", "tan"])
+        " Did you mean 'tan'?"
     """
-    close = difflib.get_close_matches(str(word), [str(each) for each in known], n=1)
+    given, names = str(word), [str(each) for each in known]
+    parts = [each for each in names if min(len(each), len(given)) > 2 and (each in given or given in each)]
+    close = difflib.get_close_matches(given, names, n=1) or parts
     return f" Did you mean '{close[0]}'?" if close else ""

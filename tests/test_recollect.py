@@ -443,7 +443,13 @@ def test_trials_that_ask_for_nothing_change_nothing():
 @pytest.mark.parametrize(
     ("network", "trials", "objective", "error", "message"),
     [
-        (CTRNN(3, 4, 3, dt=100.0), asking([[0]]), Objective(), TypeError, r"needs a GatedMemory .*, got CTRNN"),
+        (
+            CTRNN(3, 4, 3, dt=100.0),
+            asking([[0]]),
+            Objective(),
+            TypeError,
+            r"needs a GatedMemory .*, got CTRNN",
+        ),
         (make_network(), asking([[0]]), Objective(rate_l2=0.1), ValueError, "penalties are none"),
         (make_network(n_outputs=1), asking([[0]], names=("a",)), Objective(), ValueError, "has one output"),
         (make_network(dt=20.0), asking([[0]]), Objective(), ValueError, "dt=100 ms"),
