@@ -42,7 +42,7 @@ class CountingLanguage(AbstractSymbolTask):
 
     References:
         Replay as a basis for backpropagation through time in the brain (Cheng & Brown, 2025)
-        https://doi.org/10.1101/2023.02.23.529770
+        https://direct.mit.edu/neco/article/37/3/403/127434
 
     Examples:
         >>> task = CountingLanguage()

@@ -46,7 +46,7 @@ class TMaze(AbstractSymbolTask):
 
     References:
         Replay as a basis for backpropagation through time in the brain (Cheng & Brown, 2025)
-        https://doi.org/10.1101/2023.02.23.529770
+        https://direct.mit.edu/neco/article/37/3/403/127434
 
     Examples:
         >>> task = TMaze(cue=(1, 1), delay=(2, 2), branch=(2, 2), sigma_in=0.0)

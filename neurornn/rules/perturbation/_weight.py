@@ -58,9 +58,9 @@ class WeightPerturbation(AbstractRewardRule):
         ValueError: If the strength is not above 0, or the baseline compares trials of a batch that try the same weights.
 
     References:
-        Weight versus node perturbation learning in
-        temporally extended tasks: weight perturbation often performs similarly or better (Züge, Klos & Memmesheimer, 2023)
-        https://doi.org/10.1101/2021.10.04.463055
+        Weight versus node perturbation learning in temporally extended tasks: weight perturbation often performs similarly
+        or better (Züge, Klos & Memmesheimer, 2023)
+        https://doi.org/10.1103/PhysRevX.13.021006
 
     Examples:
         >>> from neurornn import CTRNN, tasks
