@@ -261,6 +261,17 @@ class AbstractNetwork(nn.Module, ABC):
             )
         return int(torch.randint(2**63 - 1, (), generator=generator, device=generator.device))
 
+    def run_key(self, generator: torch.Generator | None) -> int | None:
+        """Key of the recurrent noise of one run; a network without noise needs none.
+
+        Args:
+            generator: Source of the key.
+
+        Returns:
+            The key, None without noise.
+        """
+        return None if self.sigma_rec == 0 else self.noise_key(generator)
+
     def noiseless(self) -> Self:
         """A copy without recurrent noise, for analysis; its weights are copies too.
 

@@ -51,7 +51,7 @@ def evolve(
         raise ValueError("A held input (batch, input) goes on for ever: say for how many steps with n_steps.")
     steps = whole("n_steps", inputs.shape[1] if n_steps is None else n_steps, 1)
     every = None if record_every is None else whole("record_every", record_every, 1)
-    key = None if network.sigma_rec == 0 else network.noise_key(generator)
+    key = network.run_key(generator)
     state = network.initial_state(inputs.shape[0]) if state is None else state
     recorded: list[tuple[Tensor, Tensor, Tensor]] = []
     with torch.no_grad():

@@ -11,8 +11,10 @@ __all__ = [
     "UORO",
     "AbstractBaseline",
     "AbstractFeedback",
+    "AbstractFinishedRule",
     "AbstractHint",
     "AbstractOnlineRule",
+    "AbstractPiecewiseRule",
     "AbstractRewardRule",
     "AbstractRule",
     "Adaptive",
@@ -59,7 +61,9 @@ __all__ = [
 from neurornn.rules._alignment import alignment as alignment
 from neurornn.rules._alignment_plot import plot_alignment as plot_alignment
 from neurornn.rules._alignment_training import AlignmentCallback as AlignmentCallback
+from neurornn.rules._base import AbstractFinishedRule as AbstractFinishedRule
 from neurornn.rules._base import AbstractOnlineRule as AbstractOnlineRule
+from neurornn.rules._base import AbstractPiecewiseRule as AbstractPiecewiseRule
 from neurornn.rules._base import AbstractRule as AbstractRule
 from neurornn.rules._base import UnsuitableNetwork as UnsuitableNetwork
 from neurornn.rules._bptt import BPTT as BPTT

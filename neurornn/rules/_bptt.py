@@ -127,7 +127,7 @@ class TruncatedBPTT(AbstractReverseRule):
     ) -> Tensor:
         trials = fitting(network, trials)
         self._check_length(trials.n_steps, f" ({trials.n_steps * trials.info.dt:g} ms)")
-        key = None if network.sigma_rec == 0 else network.noise_key(generator)
+        key = network.run_key(generator)
         with single_threaded():
             return self._blocks(network, trials, objective, key)
 

@@ -103,7 +103,7 @@ class FORCE(AbstractFinishedRule):
         network.check_trials(trials)
         trials = trials.to(network.readout.raw)
         network.check_inputs(trials.inputs)
-        key = network.noise_key(generator) if network.sigma_rec > 0 else None
+        key = network.run_key(generator)
         with single_threaded():
             with torch.no_grad():
                 output, final, change = self._run(network, trials, key)

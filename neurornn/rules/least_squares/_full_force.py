@@ -119,7 +119,7 @@ class FullFORCE(AbstractFinishedRule):
         network.check_trials(trials)
         trials = trials.to(network.readout.raw)
         network.check_inputs(trials.inputs)
-        key = network.noise_key(generator) if network.sigma_rec > 0 else None
+        key = network.run_key(generator)
         due = self._due(trials.n_steps, generator)
         with single_threaded():
             with torch.no_grad():

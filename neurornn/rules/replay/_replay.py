@@ -131,7 +131,7 @@ def replayed(
     """
     source.check(network)
     with torch.no_grad(), single_threaded():
-        key = None if network.sigma_rec == 0 else network.noise_key(generator)
+        key = network.run_key(generator)
         start = network.initial_state(len(inputs))
         run = cast(Trajectory, network.stretch(inputs, start, key, 0, record=True))
         true = torch.cat([start[:, None], run.state], 1)
@@ -157,7 +157,7 @@ def _experience(
 ) -> tuple[Outputs, Experience]:
     """Run forward and keep what the source asks for."""
     n_steps = inputs.shape[1]
-    key = None if network.sigma_rec == 0 else network.noise_key(generator)
+    key = network.run_key(generator)
     state = network.initial_state(len(inputs))
     wanted = sorted(set(source.keeps(n_steps)))
     kept = {0: state} if 0 in wanted else {}
