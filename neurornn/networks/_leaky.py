@@ -49,6 +49,18 @@ class AbstractLeakyNetwork(AbstractRateNetwork):
     def initial_state(self, batch_size: int) -> Float[Tensor, "batch unit"]:
         return self.start.expand(batch_size, self.n_units)
 
+    def check_undoable(self) -> None:
+        """Refuse to undo steps that leave nothing of the state before.
+
+        Raises:
+            ValueError: If a time constant is as short as a step.
+        """
+        if bool((self.alpha >= 1).any()):
+            raise ValueError(
+                f"A step can be undone if dt is less than tau: here dt={self.dt:g} ms and tau={self.time_constant.describe()}, so "
+                "that nothing is left of the state before. Use a smaller dt or slower units."
+            )
+
     def _add_offsets(self, bias: bool, start: Tensor, train_initial_state: bool) -> None:
         """Biases of units and outputs, at first 0, and the state before the first step."""
         self.bias = nn.Parameter(torch.zeros_like(start)) if bias else None

@@ -207,7 +207,7 @@ class ReversibleRNN(AbstractLeakyNetwork):
         """
         check_point(state, input, self.n_units, self.n_inputs)
         (alpha_a, alpha_b), (kick_a, kick_b) = self._alphas(), self._kicks(noise)
-        self._check_remembers()
+        self.check_undoable()
         a, b = state.chunk(2, -1)
         b = (b - alpha_b * self._onto_b(a) - kick_b) / (1 - alpha_b)
         a = (a - alpha_a * self._onto_a(b, input) - kick_a) / (1 - alpha_a)
@@ -231,7 +231,7 @@ class ReversibleRNN(AbstractLeakyNetwork):
         """
         self.check_inputs(inputs)
         check_start(state, inputs, None, self.n_units)
-        self._check_remembers()
+        self.check_undoable()
         return self._steps(inputs, noise).back(state)
 
     @override
@@ -319,13 +319,6 @@ class ReversibleRNN(AbstractLeakyNetwork):
         return Alternating(
             self.activation, self._alphas(), self.W_AB, self.W_BA, drive, own[half:], self._kicks(noise)
         )
-
-    def _check_remembers(self) -> None:
-        if bool((self.alpha >= 1).any()):
-            raise ValueError(
-                f"A step can be undone if dt is less than tau: here dt={self.dt:g} ms and tau={self.time_constant.describe()}, and "
-                "nothing is left of the state before. Use a smaller dt or slower units."
-            )
 
     def _alphas(self) -> tuple[Tensor, Tensor]:
         alpha = self.alpha.expand(self.n_units)

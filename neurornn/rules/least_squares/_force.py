@@ -4,7 +4,6 @@ __all__ = ["FORCE"]
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from typing_extensions import override
@@ -13,7 +12,7 @@ from neurornn._threads import single_threaded
 from neurornn.networks import CTRNN, AbstractNetwork, Outputs
 from neurornn.objective import Objective
 from neurornn.rules._base import AbstractFinishedRule
-from neurornn.rules._checks import leaky_only
+from neurornn.rules._checks import check_steps, fitting, leaky_only
 from neurornn.rules._hand_over import hand_over
 from neurornn.rules.least_squares._checks import (
     check_number,
@@ -78,9 +77,7 @@ class FORCE(AbstractFinishedRule):
     def __post_init__(self) -> None:
         check_number("alpha", self.alpha)
         check_share("forgetting", self.forgetting)
-        every = self.update_every
-        if isinstance(every, bool) or not isinstance(every, int | np.integer) or every < 1:
-            raise ValueError(f"update_every must be a whole number of steps, at least 1: got {every!r}.")
+        check_steps("update_every", self.update_every)
 
     @override
     def initial_memory(self, network: AbstractNetwork) -> dict[str, Tensor]:
@@ -100,8 +97,7 @@ class FORCE(AbstractFinishedRule):
         network = leaky_only(self, network)
         check_objective(self, objective, trials)
         check_weights(self, network.readout, "the read-out", whole=False)
-        network.check_trials(trials)
-        trials = trials.to(network.readout.raw)
+        trials = fitting(network, trials)
         network.check_inputs(trials.inputs)
         key = network.run_key(generator)
         with single_threaded():

@@ -14,7 +14,7 @@ from neurornn.networks import CTRNN, AbstractNetwork, Outputs
 from neurornn.objective import Objective
 from neurornn.random import derive_seed, normal_array, torch_generator, uniform_array
 from neurornn.rules._base import AbstractFinishedRule
-from neurornn.rules._checks import leaky_only
+from neurornn.rules._checks import fitting, leaky_only
 from neurornn.rules._hand_over import hand_over
 from neurornn.rules.least_squares._checks import (
     check_number,
@@ -116,8 +116,7 @@ class FullFORCE(AbstractFinishedRule):
         network = leaky_only(self, network)
         check_objective(self, objective, trials)
         _check_network(self, network)
-        network.check_trials(trials)
-        trials = trials.to(network.readout.raw)
+        trials = fitting(network, trials)
         network.check_inputs(trials.inputs)
         key = network.run_key(generator)
         due = self._due(trials.n_steps, generator)

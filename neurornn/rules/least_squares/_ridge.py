@@ -15,7 +15,7 @@ from neurornn._threads import single_threaded
 from neurornn.networks import CTRNN, AbstractNetwork, Outputs
 from neurornn.objective import Objective
 from neurornn.rules._base import AbstractFinishedRule
-from neurornn.rules._checks import leaky_only
+from neurornn.rules._checks import fitting, leaky_only
 from neurornn.rules._hand_over import hand_over
 from neurornn.rules.least_squares._checks import (
     check_number,
@@ -135,8 +135,7 @@ class RidgeReadout(AbstractFinishedRule):
         """The loss of the read-out as it is, and the solution for these trials and those before them."""
         check_objective(self, objective, trials)
         check_weights(self, network.readout, "the read-out", whole=False)
-        network.check_trials(trials)
-        trials = trials.to(network.readout.raw)
+        trials = fitting(network, trials)
         network.check_inputs(trials.inputs)
         if self.washout >= trials.n_steps:
             raise ValueError(

@@ -166,17 +166,12 @@ def check_undoes(
 
     Raises:
         UnsuitableNetwork: If the network is of another family.
-        ValueError: If nothing of a state is left after a step.
     """
     if not isinstance(network, family):
         raise UnsuitableNetwork(
             f"{type(source).__name__}() undoes the steps of a {called}: got {type(network).__name__}. Use Stored(), or {otherwise}."
         )
-    if bool((network.alpha >= 1).any()):
-        raise ValueError(
-            f"A step can be undone if dt is less than tau: here dt={network.dt:g} ms and tau={network.time_constant.describe()}, so "
-            "that nothing is left of the state before. Use a smaller dt or slower units."
-        )
+    network.check_undoable()
 
 
 def _redone(network: AbstractNetwork, before: Tensor, inputs: Tensor, noise: Tensor | None) -> Tensor:
